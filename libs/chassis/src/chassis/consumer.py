@@ -1,0 +1,275 @@
+"""From Kafka into the database, exactly once in effect.
+
+A polled batch is applied in one transaction; offsets are committed after it. When a batch fails it is rolled back and
+taken again record by record, so that only the failing record, and what follows it for the same campaign, is held back.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+
+from chassis import dead_letters
+from chassis.fold import Applier, key_of
+from chassis.metrics import RETRIES
+from chassis.postgres import Database
+from chassis.records import Raw, Received, receive
+from chassis.signatures import Verifier
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 5
+SUSPICIOUS = 2
+"""Starts at the same offset after which its record is taken alone: it may be what kills the process."""
+FAILING_IN_A_ROW = 25
+"""So many records buried one after the other are not the records' fault: the consumer stops instead."""
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+"""Not the record's fault: wait and take the same batch again, no attempt counted."""
+
+
+class EverythingFails(Exception):
+    """Too many records failed in a row: going on would bury them all."""
+
+
+@dataclass(slots=True)
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    """The partitions this process owns now. A rebalance waits, within bounds, for the batch in hand."""
+
+    owned: frozenset[TopicPartition] = frozenset()
+    unseen: set[TopicPartition] = field(default_factory=set)
+    """Assigned, and nothing read of it yet."""
+    joined: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    drain_seconds: float = 8.0
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        try:
+            await asyncio.wait_for(self.idle.wait(), self.drain_seconds)
+        except TimeoutError:
+            log.warning("a rebalance did not wait for a slow batch")
+        self.owned = frozenset()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.owned = frozenset(assigned)
+        self.unseen = set(assigned)
+        self.joined = True
+
+
+@dataclass(slots=True)
+class Consumer:
+    """One service's reading side."""
+
+    db: Database
+    group: str
+    applier: Applier
+    verifier: Verifier
+    cluster_id: str = ""
+    stopping: bool = False
+    stopped_because: str = ""
+    _subscriber: LogicSubscriber[Any] | None = None
+    _failed_in_a_row: int = 0
+    _assignment: Assignment = field(default_factory=Assignment)
+    _waiting: "asyncio.Task[None] | None" = None
+
+    @property
+    def joined(self) -> bool:
+        """The group gave this process its share (which may be nothing) at least once."""
+        return self._assignment.joined
+
+    @property
+    def alive(self) -> bool:
+        """The consume loop runs: a cancelled one never comes back by itself."""
+        if self.stopped_because or self._subscriber is None:
+            return not self.stopped_because
+        tasks = self._subscriber.tasks
+        return bool(tasks) and not any(task.done() for task in tasks)
+
+    def subscribe(self, broker: KafkaBroker, *topics: str, replica: str | None = None, max_records: int = 500) -> None:
+        """Read `topics` from the first record on; every FastStream default that loses events is replaced here."""
+
+        async def as_it_is(raw: Sequence[ConsumerRecord], _: object) -> KafkaMessage:
+            name = f"{raw[0].topic}/{raw[0].partition}/{raw[0].offset}"
+            consumer = cast("Any", subscriber.consumer)
+            return KafkaMessage(raw, b"", message_id=name, correlation_id=name, consumer=consumer)
+
+        async def undecoded(message: KafkaMessage, _: object) -> object:
+            return message.raw_message
+
+        subscriber = broker.subscriber(
+            *topics,
+            group_id=self.group,
+            group_instance_id=replica,
+            batch=True,
+            max_records=max_records,
+            batch_timeout_ms=200,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            session_timeout_ms=15_000,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            listener=self._assignment,
+            parser=as_it_is,
+            decoder=undecoded,
+            no_reply=True,
+        )
+
+        async def on_batch(records: Sequence[ConsumerRecord]) -> None:
+            await self._take(records, cast("AIOKafkaConsumer", subscriber.consumer))
+
+        self._assignment.idle.set()
+        self._subscriber = cast("LogicSubscriber[Any]", subscriber)
+        subscriber(on_batch)
+
+    async def _take(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
+        """Nothing but a real stop leaves this method: FastStream would skip the batch, or end its loop for good."""
+        if self.stopped_because:
+            await asyncio.sleep(1)
+            return
+        self._assignment.idle.clear()
+        try:
+            raws = [self._raw(record) for record in records]
+            await self.apply(raws, alone=await self._suspicious(raws))
+            await self._commit(records, kafka)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self.stopping or (task and task.cancelling()):
+                raise
+            log.error("a handler leaked CancelledError: batch given back")
+            self._give_back(records, kafka)
+        except EverythingFails as error:
+            self.stopped_because = str(error)
+            log.error("consumer stopped", because=str(error))
+        except UNAVAILABLE as error:
+            RETRIES.inc()
+            log.warning("database away: partitions paused", error=repr(error)[:300])
+            self._give_back(records, kafka)
+            self._pause(kafka)
+        except Exception:
+            RETRIES.inc()
+            log.exception("batch given back")
+            self._give_back(records, kafka)
+            await asyncio.sleep(0.5)
+        finally:
+            self._assignment.idle.set()
+
+    async def apply(self, raws: Sequence[Raw], *, alone: bool = False) -> None:
+        """Apply `raws` in order. Afterwards each is applied, was a duplicate, or is kept. Raises UNAVAILABLE."""
+        received = [receive(raw, self.verifier) for raw in raws]
+        if not alone:
+            try:
+                await self._apply_together(received)
+                self._failed_in_a_row = 0
+                return
+            except UNAVAILABLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, one record is to blame: find it
+                log.warning("a batch failed: taking it one by one", size=len(raws), error=repr(error)[:300])
+        for one in received:
+            await self._apply_alone(one)
+
+    async def _apply_together(self, received: Sequence[Received]) -> None:
+        async with self.db.transaction() as tx:
+            await self.applier.apply(tx, received)
+
+    async def _apply_alone(self, one: Received) -> None:
+        reason = "killed the process that handled it"
+        while True:
+            async with self.db.pool.acquire() as conn:
+                tried = await dead_letters.attempt(conn, one.raw)
+            if tried > ATTEMPTS:
+                return await self._bury(one, reason, tried - 1)
+            try:
+                await self._apply_together([one])
+            except UNAVAILABLE:
+                raise
+            except Exception as error:  # noqa: BLE001 - counted, and kept with its reason when it goes on failing
+                reason = repr(error)
+                log.warning("a record failed", tried=tried, error=reason[:300], topic=one.raw.topic)
+                await asyncio.sleep(0.05 * 2**tried)
+                continue
+            async with self.db.pool.acquire() as conn:
+                await dead_letters.forget_attempts(conn, one.raw)
+            self._failed_in_a_row = 0
+            return
+
+    async def _bury(self, one: Received, reason: str, attempts: int) -> None:
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row > FAILING_IN_A_ROW:
+            raise EverythingFails(f"{self._failed_in_a_row} records failed in a row, the last with {reason[:300]}")
+        key = key_of(one.fact.meta) if one.fact is not None and not one.raw.inbound else None
+        async with self.db.transaction() as tx:
+            if key is not None:
+                await tx.lock([key])
+            await dead_letters.keep(tx, one.raw, dead_letters.FAILING, reason, key, attempts)
+
+    async def _suspicious(self, raws: Sequence[Raw]) -> bool:
+        """Whether the process keeps dying where this batch begins; counted once per start and partition."""
+        suspicious = False
+        for raw in raws:
+            partition = TopicPartition(raw.topic, raw.partition)
+            if partition in self._assignment.unseen:
+                self._assignment.unseen.discard(partition)
+                async with self.db.pool.acquire() as conn:
+                    suspicious |= await dead_letters.attempt(conn, raw) > SUSPICIOUS
+        return suspicious
+
+    async def _commit(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
+        offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}
+        mine = {tp: offset for tp, offset in offsets.items() if tp in self._assignment.owned}
+        if not mine:
+            return
+        try:
+            await kafka.commit(mine)
+        except KafkaError as error:  # the next owner reads these again; the claims make that harmless
+            log.warning("offsets not committed", error=repr(error)[:300])
+
+    def _give_back(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
+        first: dict[TopicPartition, int] = {}
+        for record in records:
+            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        for tp, offset in first.items():
+            if tp in self._assignment.owned:
+                kafka.seek(tp, offset)
+
+    def _pause(self, kafka: AIOKafkaConsumer) -> None:
+        """Read nothing until the database answers; the group membership goes on."""
+        paused = tuple(self._assignment.owned)
+        kafka.pause(*paused)
+        self._waiting = asyncio.create_task(self._resume_when_back(kafka, paused))
+
+    async def _resume_when_back(self, kafka: AIOKafkaConsumer, paused: tuple[TopicPartition, ...]) -> None:
+        while not self.stopping:
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(*UNAVAILABLE):
+                async with self.db.pool.acquire() as conn:
+                    await conn.execute("SELECT 1")
+                still = [tp for tp in paused if tp in self._assignment.owned]
+                if still:
+                    kafka.resume(*still)
+                return
+
+    def _raw(self, record: ConsumerRecord) -> Raw:
+        return Raw(
+            self.cluster_id, record.topic, record.partition, record.offset, record.key, record.headers, record.value
+        )

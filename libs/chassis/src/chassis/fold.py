@@ -1,0 +1,179 @@
+"""A service's thinking as a fold: state and message in, state, events and tasks out.
+
+What a whole batch needs is loaded in a few statements, folded in memory by the pure `decide`, and saved in a few.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, Protocol
+
+from prometheus_client import Counter
+
+from chassis import dead_letters, plans
+from chassis.decision import Decision, Key, Loaded, Message, Shared, State, Task
+from chassis.metrics import DUPLICATES, EVENT_AGE
+from chassis.plans import Plans, Waiting
+from chassis.postgres import Conn, Transaction
+from chassis.records import Raw, Received, receive
+from chassis.signatures import Verifier
+from chassis.telemetry import span
+from contracts.briefing import PlanIssued
+from contracts.event import Event, Fact, Meta
+
+
+class Applier(Protocol):
+    """What a consumer hands a batch to, within one transaction."""
+
+    async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None: ...
+
+
+def key_of(meta: Meta) -> Key:
+    return Key(meta.tenant, meta.campaign_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Generic[State, Shared]):
+    """How one service handles its messages. The campaigns are locked before `load`.
+
+    `load` gives what each message's campaign needs (state and shared facts; plans are added here), `save` takes what
+    changed. With `keeps_plans`, a message that names a plan version not seen yet waits for it; `while_waiting` may ask
+    for a task meanwhile.
+    """
+
+    decide: Callable[[Loaded[State, Shared], Message, Any, datetime], Decision[State, Shared]]
+    load: Callable[[Conn, Sequence[Message]], Awaitable[Mapping[Key, Loaded[State, Shared]]]]
+    save: Callable[[Conn, Mapping[Key, Loaded[State, Shared]]], Awaitable[None]]
+    policy: object
+    decisions: Counter
+    keeps_plans: bool = False
+    while_waiting: Callable[[Meta, datetime], Task] | None = None
+    verifier: Verifier = field(default_factory=lambda: Verifier({}))
+    plans: Plans = field(default_factory=Plans)
+
+    async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
+        """Fold a polled batch: lock, leave out what waits behind a dead letter, claim, decide, save."""
+        for received in batch:
+            if received.fact is None:
+                tenant = dict(received.raw.headers).get("ce_tenant")
+                key = dead_letters.key_of(received.raw, tenant.decode(errors="replace") if tenant else None)
+                await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, key)
+        read = [(received.raw, received.fact) for received in batch if received.fact is not None]
+        await tx.lock(key_of(fact.meta) for _, fact in read)
+        parked = await dead_letters.parked(tx.conn, {key_of(fact.meta) for raw, fact in read if not raw.inbound})
+        free: list[tuple[Raw, Fact[Event]]] = []
+        for raw, fact in read:
+            if raw.inbound or key_of(fact.meta) not in parked:
+                free.append((raw, fact))
+            else:  # kept, not claimed: the re-drive applies it
+                await dead_letters.keep(tx, raw, dead_letters.BEHIND, "behind an earlier one", key_of(fact.meta))
+        await self.facts(tx, free)
+
+    async def facts(self, tx: Transaction, facts: Sequence[tuple[Raw, Fact[Event]]]) -> None:
+        """Claim and fold `facts`; their campaigns are locked and not parked."""
+        fresh = await tx.claim(fact.meta.event_id for _, fact in facts)
+        ready: list[tuple[Message, Raw]] = []
+        for raw, fact in facts:
+            if fact.meta.event_id in fresh:
+                fresh.discard(fact.meta.event_id)  # the same fact twice in one batch
+                ready.append((Message(fact.meta, fact.event), raw))
+                age = (tx.now - fact.meta.occurred_at).total_seconds()
+                EVENT_AGE.observe(max(0.0, age))
+            else:
+                tx.after(DUPLICATES.inc)
+        if ready:
+            await self.messages(tx, [message for message, _ in ready], {id(m): raw for m, raw in ready})
+
+    async def messages(
+        self, tx: Transaction, messages: Sequence[Message], raws: Mapping[int, Raw] | None = None
+    ) -> list[Decision[State, Shared]]:
+        """Fold `messages` in order into their campaigns' states; returns a decision each (none for those that wait).
+
+        The campaigns are locked and the messages claimed. `raws` has the record of each message that came from Kafka,
+        by `id()`: what must wait is kept as it came.
+        """
+        book = _Book(self, tx, raws or {})
+        return await book.fold(messages)
+
+
+@dataclass(slots=True)
+class _Book(Generic[State, Shared]):
+    """One folding of some messages."""
+
+    fold_: Fold[State, Shared]
+    tx: Transaction
+    raws: Mapping[int, Raw]
+    loaded: dict[Key, Loaded[State, Shared]] = field(default_factory=dict)
+    touched: dict[Key, Loaded[State, Shared]] = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
+    waited: list[int] = field(default_factory=list)
+    woken: dict[int, Message] = field(default_factory=dict)
+
+    async def fold(self, messages: Sequence[Message]) -> list[Decision[State, Shared]]:
+        fold, tx = self.fold_, self.tx
+        issued = {key_of(message.meta) for message in messages if isinstance(message.body, PlanIssued)}
+        if fold.keeps_plans and issued:
+            self.waiting = await plans.waiting_of(tx.conn, issued)
+            self.woken = {id(waiting): self._woken(waiting) for waiting in self.waiting}
+        every = [*messages, *self.woken.values()]
+        self.loaded = dict(await fold.load(tx.conn, every))
+        if fold.keeps_plans:
+            for key, versions in (await fold.plans.load(tx.conn, {key_of(m.meta) for m in every})).items():
+                self.loaded[key] = replace(self.loaded[key], plans=versions)
+        decisions = [decision for message in messages for decision in await self._take(message)]
+        await fold.save(tx.conn, self.touched)
+        for waiting in self.waiting:
+            if waiting.id is None:
+                await plans.wait(tx.conn, waiting)
+        await plans.waited(tx.conn, self.waited)
+        return decisions
+
+    async def _take(self, message: Message) -> list[Decision[State, Shared]]:
+        key = key_of(message.meta)
+        version = getattr(message.body, "plan_version", None)
+        raw = self.raws.get(id(message))
+        must_wait = self.fold_.keeps_plans and version is not None and version not in self.loaded[key].plans
+        if must_wait and raw is not None and raw.value is not None:
+            waiting = Waiting(None, key, int(str(version)), raw.topic, raw.headers, raw.value)
+            self.waiting.append(waiting)
+            self.woken[id(waiting)] = message
+            if self.fold_.while_waiting is not None:
+                self.tx.ask(message.meta, [self.fold_.while_waiting(message.meta, self.tx.now)])
+            return []
+        if isinstance(message.body, PlanIssued) and self.fold_.keeps_plans:
+            await plans.save(self.tx.conn, key, message.body)
+            known = {**self.loaded[key].plans, message.body.plan.version: message.body}
+            self.loaded[key] = replace(self.loaded[key], plans=known)
+        out = [self._decide(message)]
+        if isinstance(message.body, PlanIssued) and self.fold_.keeps_plans:
+            out += self._wake(key, message.body.plan.version)
+        return out
+
+    def _decide(self, message: Message) -> Decision[State, Shared]:
+        key, tx = key_of(message.meta), self.tx
+        loaded = self.loaded[key]
+        with span(type(message.body).__name__, message.meta) as traceparent:
+            decision = self.fold_.decide(loaded, message, self.fold_.policy, tx.now)
+        shared = loaded.shared if decision.shared is None else decision.shared
+        self.loaded[key] = self.touched[key] = replace(loaded, state=decision.state, shared=shared)
+        cause = replace(message.meta, traceparent=traceparent)
+        tx.publish(cause, decision.events)
+        tx.ask(cause, decision.tasks)
+        tx.after(self.fold_.decisions.labels(reason=decision.reason).inc)
+        return decision
+
+    def _wake(self, key: Key, version: int) -> list[Decision[State, Shared]]:
+        ready = [waiting for waiting in self.waiting if waiting.key == key and waiting.plan_version == version]
+        for waiting in ready:
+            self.waiting.remove(waiting)
+            if waiting.id is not None:
+                self.waited.append(waiting.id)
+        return [self._decide(self.woken[id(waiting)]) for waiting in ready]
+
+    def _woken(self, waiting: Waiting) -> Message:
+        key = str(waiting.key.campaign).encode()
+        raw = Raw("", waiting.topic, 0, 0, key, waiting.headers, waiting.value)
+        received = receive(raw, self.fold_.verifier)
+        if received.fact is None:  # it was read once already
+            raise ValueError(f"a waiting message cannot be read: {received.reason}")
+        return Message(received.fact.meta, received.fact.event)

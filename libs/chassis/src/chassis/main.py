@@ -1,0 +1,85 @@
+"""`python -m <service> run | migrate | dead-letters ...`: the one command line that every service has."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+import uvloop
+
+from chassis import dead_letters
+from chassis.migrate import migrate
+from chassis.redrive import redrive
+from chassis.service import Build, connected, serve
+from chassis.settings import ChassisSettings
+
+
+def main(name: str, settings: Callable[[], ChassisSettings], build: Build) -> None:
+    """Run service `name` as its arguments say."""
+    args = _arguments(name)
+    chosen = settings()
+    if args.command == "run":
+        uvloop.run(serve(name, chosen, build))
+    elif args.command == "migrate":
+        applied = asyncio.run(migrate(chosen.dsn.get_secret_value(), ("chassis", name)))
+        _say(f"{name}: {len(applied)} migrations applied")
+    else:
+        sys.exit(asyncio.run(_dead_letters(name, chosen, build, args)))
+
+
+def _arguments(name: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=f"python -m {name}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="serve until SIGTERM")
+    commands.add_parser("migrate", help="apply what is missing to the database")
+    letters = commands.add_parser("dead-letters", help="what could not be processed")
+    actions = letters.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="one JSON line each")
+    for action, text in (
+        ("show", "one, with its bytes"),
+        ("redrive", "it and all of its campaign, in order"),
+        ("discard", "throw it away: two people must ask"),
+    ):
+        sub = actions.add_parser(action, help=text)
+        sub.add_argument("id", type=int)
+        if action == "discard":
+            sub.add_argument("--reason", required=True)
+            sub.add_argument("--token", required=True, help="the person's own token")
+    return parser.parse_args()
+
+
+async def _dead_letters(name: str, settings: ChassisSettings, build: Build, args: argparse.Namespace) -> int:
+    async with connected(name, settings, build) as parts, parts.db.pool.acquire() as conn:
+        match args.action:
+            case "list":
+                for letter in await dead_letters.listed(conn):
+                    _say(json.dumps({"service": name, **asdict(letter)}, default=str))
+                return 0
+            case "show":
+                found = await dead_letters.show(conn, args.id)
+                if found is None:
+                    _say(f"there is no dead letter {args.id}")
+                    return 1
+                letter, raw = found
+                headers = [
+                    (header, None if text is None else text.decode(errors="replace")) for header, text in raw.headers
+                ]
+                value = None if raw.value is None else raw.value.decode(errors="backslashreplace")
+                shown = {**asdict(letter), "sha256": raw.sha256.hex(), "headers": headers, "value": value}
+                _say(json.dumps(shown, default=str, indent=2))
+                return 0
+            case "redrive":
+                done = await redrive(parts.db, parts.fold, args.id)
+                _say(json.dumps(asdict(done)))
+                return 0 if done.failed is None else 1
+            case _:
+                identity = parts.gate.verify(args.token)
+                gone = identity.human and await dead_letters.discard(conn, args.id, identity.subject, args.reason)
+                _say("discarded" if gone else "a second person must ask for it too")
+                return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,34 @@
+"""What every service counts. Names, labels and meanings: docs/reference/metrics.md."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+DUPLICATES = Counter("handrail_duplicate_events", "Records met again and left out.")
+RETRIES = Counter("handrail_event_retries", "Batches given back to Kafka to be read again.")
+DEAD_LETTERS = Counter("handrail_dead_letters", "Records kept because they could not be processed.", ["reason"])
+DEAD_LETTERS_PENDING = Gauge("handrail_dead_letters_pending", "Records kept and not yet re-driven.")
+DEAD_LETTER_REPLAYS = Counter("handrail_dead_letter_replays", "Dead letters driven again.", ["result"])
+OUTBOX_PENDING = Gauge("handrail_outbox_pending", "Events written and not yet acknowledged by Kafka.")
+OUTBOX_OLDEST = Gauge("handrail_outbox_oldest_pending_seconds", "Age of the oldest event not yet acknowledged.")
+OUTBOX_PUBLISHED = Counter("handrail_outbox_published", "Events acknowledged by Kafka.", ["result"])
+TIMERS_OVERDUE = Gauge("handrail_timers_overdue", "Tasks due for more than five seconds.")
+TIMER_DELAY = Histogram(
+    "handrail_timer_delay_seconds", "How late a task was taken.", buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900)
+)
+TASK_FAILURES = Counter("handrail_task_failures", "Tasks whose work failed for good.")
+EVENT_AGE = Histogram(
+    "handrail_event_age_seconds",
+    "From an event's time to its handling here.",
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600),
+)
+INGRESS = Counter("handrail_ingress_requests", "Requests at the HTTP doors.", ["code"])
+BUILD = Gauge("handrail_build_info", "Which version of which component runs.", ["version", "component"])
+
+REASONS = ("undecodable", "failing", "behind")
+for reason in REASONS:
+    DEAD_LETTERS.labels(reason=reason)
+for result in ("sent", "failed"):
+    OUTBOX_PUBLISHED.labels(result=result)
+for result in ("applied", "failed"):
+    DEAD_LETTER_REPLAYS.labels(result=result)
+for code in ("2xx", "3xx", "4xx", "5xx"):
+    INGRESS.labels(code=code)

@@ -1,0 +1,99 @@
+"""The plans a service acts by, and the messages that wait for one not seen yet."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chassis.decision import Key
+from chassis.postgres import Conn
+from chassis.records import headers_of
+from contracts.briefing import PlanIssued
+from contracts.codec import Header
+
+_VERSIONS = """
+SELECT tenant, campaign_id, version
+  FROM plan
+ WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+"""
+_BODY = "SELECT body FROM plan WHERE (tenant, campaign_id, version) = ($1, $2, $3)"
+_SAVE = """
+INSERT INTO plan (tenant, campaign_id, version, policy_hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+"""
+_WAIT = """
+INSERT INTO waiting (tenant, campaign_id, plan_version, topic, headers, value) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_WAITING = """
+SELECT id, tenant, campaign_id, plan_version, topic, headers, value
+  FROM waiting
+ WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+ ORDER BY id
+"""
+_WAITED = "DELETE FROM waiting WHERE id = ANY($1::bigint[])"
+_KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A claimed message kept as it came, until its plan does; `id` is None while it is not stored."""
+
+    id: int | None
+    key: Key
+    plan_version: int
+    topic: str
+    headers: Sequence[Header]
+    value: bytes
+
+
+@dataclass(slots=True)
+class Plans:
+    """Loads plans by campaign; a plan never changes, so a parsed one is kept in memory."""
+
+    _parsed: "OrderedDict[tuple[Key, int], PlanIssued]" = field(default_factory=OrderedDict)
+
+    async def load(self, conn: Conn, keys: Iterable[Key]) -> dict[Key, dict[int, PlanIssued]]:
+        ordered = sorted(set(keys))
+        rows = await conn.fetch(_VERSIONS, [key.tenant for key in ordered], [key.campaign for key in ordered])
+        out: dict[Key, dict[int, PlanIssued]] = {key: {} for key in ordered}
+        for row in rows:
+            key = Key(row["tenant"], row["campaign_id"])
+            out[key][row["version"]] = await self._one(conn, key, row["version"])
+        return out
+
+    async def _one(self, conn: Conn, key: Key, version: int) -> PlanIssued:
+        if (plan := self._parsed.get((key, version))) is None:
+            plan = PlanIssued.model_validate_json(await conn.fetchval(_BODY, key.tenant, key.campaign, version))
+            self._parsed[(key, version)] = plan
+            if len(self._parsed) > _KEPT:
+                self._parsed.popitem(last=False)
+        return plan
+
+
+async def save(conn: Conn, key: Key, issued: PlanIssued) -> None:
+    body = issued.model_dump_json().encode()
+    await conn.execute(_SAVE, key.tenant, key.campaign, issued.plan.version, issued.plan.policy_hash, body)
+
+
+async def wait(conn: Conn, waiting: Waiting) -> None:
+    """Keep a message until its plan arrives."""
+    flat = [part for name, text in waiting.headers for part in (name.encode(), text)]
+    key = waiting.key
+    await conn.execute(_WAIT, key.tenant, key.campaign, waiting.plan_version, waiting.topic, flat, waiting.value)
+
+
+async def waiting_of(conn: Conn, keys: Iterable[Key]) -> list[Waiting]:
+    """What waits in `keys`, in the order it came."""
+    ordered = sorted(set(keys))
+    rows = await conn.fetch(_WAITING, [key.tenant for key in ordered], [key.campaign for key in ordered])
+    return [
+        Waiting(
+            row["id"], Key(row["tenant"], row["campaign_id"]), row["plan_version"], row["topic"],
+            headers_of(row["headers"]), row["value"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def waited(conn: Conn, ids: Sequence[int]) -> None:
+    """These wait no longer."""
+    if ids:
+        await conn.execute(_WAITED, list(ids))

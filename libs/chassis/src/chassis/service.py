@@ -1,0 +1,249 @@
+"""A running service: doors, consumer, relay and worker around one fold, with probes, metrics and an orderly stop."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import asyncpg
+import structlog
+import uvicorn
+from aiokafka.admin import AIOKafkaAdminClient
+from faststream.kafka import KafkaBroker
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as ASGIMessage
+
+from chassis.commands import Commands
+from chassis.consumer import Consumer
+from chassis.fold import Applier, Fold
+from chassis.identity import Gate
+from chassis.metrics import BUILD, DEAD_LETTERS_PENDING, INGRESS
+from chassis.postgres import Database
+from chassis.problems import Problem, answer_problem
+from chassis.relay import Relay
+from chassis.settings import ChassisSettings
+from chassis.signatures import Signer, Verifier
+from chassis.tasks import Kind, Worker
+from chassis.telemetry import set_up_logs, set_up_traces
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a service is built from; `build` of its `app.py` fills in the rest once the chassis has connected."""
+
+    name: str
+    settings: ChassisSettings
+    db: Database
+    gate: Gate
+    verifier: Verifier
+    applier: Applier | None = None
+    topics: Sequence[str] = ()
+    routes: Sequence[BaseRoute] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    background: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Loops that run as long as the service does; one that ends takes liveness with it."""
+    measures: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Set gauges from the database before each scrape, at most every five seconds."""
+    worker: Worker | None = None
+    worker_slots: int = 2
+
+    @property
+    def fold(self) -> Fold[Any, Any]:
+        """The applier, where it is a fold."""
+        if not isinstance(self.applier, Fold):
+            raise TypeError(f"{self.name} has no fold")
+        return self.applier
+
+    @property
+    def commands(self) -> Commands:
+        return Commands(self.db, self.fold)
+
+
+Build = Callable[[Parts], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(name: str, settings: ChassisSettings, build: Build) -> AsyncIterator[Parts]:
+    """The parts of service `name`, built and connected to its database; nothing is consumed or sent yet."""
+    signer = Signer.from_file(name, settings.signing_key) if settings.signing_key else None
+    async with asyncpg.create_pool(
+        settings.dsn.get_secret_value(), min_size=1, max_size=settings.pool_size, command_timeout=60
+    ) as pool:
+        parts = Parts(
+            name=name,
+            settings=settings,
+            db=Database(pool, name, signer),
+            gate=Gate.from_settings(settings.auth_issuer, settings.auth_audience, settings.auth_keys),
+            verifier=Verifier.from_file(settings.signature_keys),
+        )
+        await build(parts)
+        yield parts
+
+
+@dataclass(slots=True)
+class Service:
+    parts: Parts
+    consumer: Consumer | None
+    relay: Relay
+    broker: KafkaBroker
+    loops: list["asyncio.Task[None]"] = field(default_factory=list)
+    stopping: bool = False
+    _measured_at: float = -10.0
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+            *self.parts.routes,
+        ]
+        return Starlette(
+            routes=routes,
+            lifespan=self._lifespan,
+            exception_handlers={Problem: answer_problem},
+            middleware=[Middleware(Counted)],
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        parts = self.parts
+        await self.broker.start()
+        runs: list[Callable[[], Awaitable[None]]] = [self.relay.run, *parts.background]
+        if parts.worker is not None:
+            runs.append(parts.worker.run)
+        self.loops = [asyncio.create_task(_forever(run)) for run in runs]
+        BUILD.labels(version=version(f"handrail-{parts.name}"), component=parts.name).set(1)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
+        log.info("started", port=parts.settings.http_port)
+        yield
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Finish the batch in hand, leave the group, send what is left."""
+        self.stopping = True
+        self.relay.stopping = True
+        if self.consumer is not None:
+            self.consumer.stopping = True
+        if self.parts.worker is not None:
+            self.parts.worker.stopping = True
+        await self.broker.stop()
+        done, pending = await asyncio.wait(self.loops, timeout=10) if self.loops else (set(), set())
+        for task in pending:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*pending, return_exceptions=True)
+        await self.relay.drain()
+        log.info("stopped", in_time=len(done))
+
+    async def _livez(self, _: Request) -> Response:
+        dead = [task.get_name() for task in self.loops if task.done() and not self.stopping]
+        consuming = self.consumer is None or self.consumer.alive
+        ok = not dead and consuming
+        because = self.consumer.stopped_because if self.consumer else ""
+        return JSONResponse({"alive": ok, "consuming": consuming, "because": because}, 200 if ok else 503)
+
+    async def _readyz(self, _: Request) -> Response:
+        checks = {
+            "postgres": await _answers(self._ping_postgres),
+            "kafka": await _answers(self._ping_kafka),
+            "joined": self.consumer is None or self.consumer.joined,
+            "running": not self.stopping,
+        }
+        return JSONResponse(checks, 200 if all(checks.values()) else 503)
+
+    async def _metrics(self, _: Request) -> Response:
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at > 5:
+            self._measured_at = now
+            measures = [self.relay.measure, self._count_dead_letters, *self.parts.measures]
+            if self.parts.worker is not None:
+                measures.append(self.parts.worker.measure)
+            for measure in measures:
+                with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await measure()
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def _count_dead_letters(self) -> None:
+        async with self.parts.db.pool.acquire() as conn:
+            DEAD_LETTERS_PENDING.set(await conn.fetchval("SELECT count(*) FROM dead_letter"))
+
+    async def _ping_postgres(self) -> bool:
+        async with self.parts.db.pool.acquire() as conn:
+            return bool(await conn.fetchval("SELECT true"))
+
+    async def _ping_kafka(self) -> bool:
+        return await self.broker.ping(timeout=2)
+
+
+class Counted:
+    """ASGI middleware: counts requests by class of answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counting(message: ASGIMessage) -> None:
+            if message["type"] == "http.response.start":
+                INGRESS.labels(code=f"{message['status'] // 100}xx").inc()
+            await send(message)
+
+        await self.app(scope, receive, counting if scope["type"] == "http" else send)
+
+
+async def _forever(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+async def _answers(check: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            return await check()
+    except Exception:  # noqa: BLE001 - any failure is a no
+        return False
+
+
+async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
+    """Run service `name` until SIGTERM or SIGINT."""
+    set_up_logs(name)
+    set_up_traces(name, settings.otlp_endpoint)
+    async with connected(name, settings, build) as parts:
+        broker = KafkaBroker(
+            settings.kafka, logger=None, apply_types=False, allow_auto_create_topics=False, graceful_timeout=20
+        )
+        consumer = None
+        if parts.applier is not None and parts.topics:
+            cluster = await cluster_id(settings.kafka)
+            consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
+            consumer.subscribe(broker, *parts.topics, replica=settings.replica)
+        if parts.kinds:
+            parts.worker = Worker(parts.db, parts.fold, parts.kinds, slots=parts.worker_slots)
+        service = Service(parts, consumer, Relay(parts.db, settings.kafka), broker)
+        config = uvicorn.Config(
+            service.app(), settings.http_host, settings.http_port, log_config=None, access_log=False, lifespan="on",
+            timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        await uvicorn.Server(config).serve()
+
+
+async def cluster_id(kafka: str) -> str:
+    """The id of the cluster: after a new cluster an old offset may come again."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster()).get("cluster_id") or "")
+    finally:
+        await admin.close()

@@ -1,0 +1,42 @@
+"""What audit publishes, and the leaf that everybody can recompute."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import ClassVar, TypeAlias
+
+from contracts.event import Count, Event, Sha256
+from contracts.framing import f
+
+FIRST_PREVIOUS = bytes(32)
+"""What the first record of a tenant follows."""
+
+
+class CheckpointSigned(Event):
+    """The tenant's chain up to `sequence_no` has this head; signed, so that a rewritten past shows."""
+
+    topic: ClassVar[str] = "audit.checkpoints.v1"
+    type: ClassVar[str] = "io.handrail.checkpoint.signed.v1"
+    signed: ClassVar[bool] = True
+    size: Count
+    head: Sha256
+
+
+CheckpointEvent: TypeAlias = CheckpointSigned
+
+
+def body(topic: str, key: bytes, headers: Iterable[tuple[str, bytes]], value: bytes) -> bytes:
+    """The bytes of a record that the audit keeps: topic, key, headers in order, value; no offset, no timestamp."""
+    parts: list[bytes] = [topic.encode(), key]
+    for name, text in headers:
+        parts += [name.encode(), text]
+    return f(*parts, value)
+
+
+def leaf_hash(record_body: bytes) -> bytes:
+    """SHA-256(0x00 || body): the Merkle leaf of RFC 6962, section 2.1."""
+    return sha256(b"\x00" + record_body).digest()
+
+
+def chain_hash(sequence_no: int, previous: bytes, record_body: bytes) -> bytes:
+    """SHA-256(0x00 || seq int8 || prev || body): each record holds all before it."""
+    return sha256(b"\x00" + sequence_no.to_bytes(8, "big", signed=True) + previous + record_body).digest()

@@ -1,0 +1,189 @@
+"""Facts as CloudEvents 1.0 on Kafka: written in binary content mode, read in both.
+
+Meta is in headers, the value is the event alone. Source: CloudEvents Kafka Protocol Binding 1.0.2, 3.2 and 3.3.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from contracts.catalogue import BY_TYPE
+from contracts.event import CampaignId, Event, Fact, Meta, Signature, Tenant, outside_id
+from contracts.framing import f
+from contracts.strict import LIMIT_BYTES, Unreadable, check, moment
+
+Header: TypeAlias = tuple[str, bytes]
+Verify: TypeAlias = Callable[[str, bytes, bytes], bool]
+"""(key id, signed bytes, signature) -> does the signature hold under a key that the settings name?"""
+
+INBOUND = "inbound."
+_STRUCTURED = "application/cloudevents"
+
+
+class Undecodable(Unreadable):
+    """The record can never become a fact."""
+
+
+def encode(fact: Fact[Event]) -> tuple[list[Header], bytes]:
+    """Headers and value of the Kafka record that carries `fact`; a signature, where due, is added by the publisher."""
+    meta, event = fact.meta, fact.event
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": meta.source_id,
+        "ce_type": event.type,
+        "ce_source": meta.source,
+        "ce_subject": f"campaigns/{meta.campaign_id}",
+        "ce_time": meta.occurred_at.isoformat(),
+        "ce_tenant": meta.tenant,
+        "ce_campaignid": str(meta.campaign_id),
+        "ce_correlationid": str(meta.correlation_id),
+    }
+    if meta.causation_id is not None:
+        attributes["ce_causationid"] = str(meta.causation_id)
+    if meta.sequence is not None:
+        attributes["ce_sequence"] = str(meta.sequence)
+        attributes["ce_epoch"] = str(meta.epoch or 0)
+    if meta.traceparent is not None:
+        attributes["ce_traceparent"] = meta.traceparent
+        attributes["traceparent"] = meta.traceparent
+    attributes["content-type"] = "application/json"
+    return [(name, value.encode()) for name, value in attributes.items()], event.model_dump_json().encode()
+
+
+def signed_bytes(headers: Iterable[Header], value: bytes) -> bytes:
+    """What a signature is over: name and value of each `ce_*` header but `ce_signature`, by name, then the value."""
+    parts: list[bytes] = []
+    for name, text in sorted(headers):
+        if name.startswith("ce_") and name != "ce_signature":
+            parts += [name.encode(), text]
+    return f(*parts, value)
+
+
+def decode(
+    topic: str, headers: Sequence[Header], value: bytes | None, *, verify: Verify, tenant: Tenant | None = None
+) -> Fact[Event]:
+    """The fact in a record of `topic`. Raises Undecodable with a reason a person can act on.
+
+    `tenant` is what the token or the Kafka principal says; an attribute that says otherwise is refused.
+    """
+    if value is None:
+        raise Undecodable("no value: a record carries an event")
+    attributes = _attributes(headers)
+    if attributes.get("content-type", "").lower().startswith(_STRUCTURED):
+        attributes, value = _structured(value)
+    cls = BY_TYPE.get(attributes.get("ce_type", ""))
+    if attributes.get("ce_specversion") != "1.0":
+        raise Undecodable("ce_specversion is not 1.0")
+    if cls is None:
+        raise Undecodable(f"unknown ce_type {attributes.get('ce_type', '')[:120]!r}")
+    if cls.topic != topic:
+        raise Undecodable(f"{cls.type} belongs on {cls.topic}, not on {topic}")
+    meta = _meta(attributes, cls, tenant)
+    if cls.signed:
+        meta = _verified(meta, headers, value, attributes, verify)
+    return Fact(meta, read(cls, value))
+
+
+def read(cls: type[Event], value: bytes) -> Event:
+    """`value` as an event of `cls`. Raises Undecodable that names the field."""
+    try:
+        check(value)
+        return cls.model_validate_json(value)
+    except Unreadable as error:
+        raise Undecodable(error.reason) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise Undecodable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _attributes(headers: Sequence[Header]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for name, raw in headers:
+        if raw is None:
+            raise Undecodable(f"header {name[:60]!r} has no value")
+        if name in out and name.startswith("ce_"):
+            raise Undecodable(f"header {name[:60]!r} twice")
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            if not name.startswith("ce_"):
+                continue
+            raise Undecodable(f"header {name[:60]!r} is not UTF-8") from None
+        if name.startswith("ce_") and (not text.isprintable() or len(text) > 1024):
+            raise Undecodable(f"header {name[:60]!r} is longer than 1024 or not printable")
+        out[name] = text
+    return out
+
+
+def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
+    try:
+        check(value, LIMIT_BYTES)
+        body = json.loads(value)
+    except Unreadable as error:
+        raise Undecodable(error.reason) from None
+    if not isinstance(body, dict):
+        raise Undecodable("a structured CloudEvent is a JSON object")
+    attributes: dict[str, str] = {}
+    for name, item in body.items():
+        if name in ("data", "data_base64"):
+            continue
+        if not isinstance(item, str | int) or not name.isalnum():
+            raise Undecodable(f"attribute {name[:60]!r} is not a CloudEvents attribute")
+        attributes[f"ce_{name}"] = str(item)
+        if not attributes[f"ce_{name}"].isprintable() or len(attributes[f"ce_{name}"]) > 1024:
+            raise Undecodable(f"attribute {name[:60]!r} is longer than 1024 or not printable")
+    if "data" not in body:
+        raise Undecodable("data is missing: send it as JSON under `data`")
+    return attributes, json.dumps(body["data"], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _meta(attributes: Mapping[str, str], cls: type[Event], tenant: Tenant | None) -> Meta:
+    try:
+        said = Tenant(attributes.get("ce_tenant") or tenant or "")
+        if not said:
+            raise Undecodable("ce_tenant is missing")
+        if tenant is not None and said != tenant:
+            raise Undecodable(f"ce_tenant {said[:60]!r} is not the tenant of the credentials")
+        source, source_id = attributes["ce_source"], attributes["ce_id"]
+        inbound = cls.topic.startswith(INBOUND)
+        event_id = outside_id(said, source, source_id) if inbound else UUID(source_id)
+        cause, sequence = attributes.get("ce_causationid"), attributes.get("ce_sequence")
+        if inbound:
+            sequence = None
+        elif sequence is None:
+            raise Undecodable("ce_sequence is missing")
+        correlation = attributes.get("ce_correlationid")
+        return Meta(
+            event_id=event_id,
+            tenant=said,
+            campaign_id=CampaignId(UUID(attributes["ce_campaignid"])),
+            correlation_id=UUID(correlation) if correlation else event_id,
+            causation_id=UUID(cause) if cause else None,
+            occurred_at=moment(attributes["ce_time"]),
+            source=source,
+            source_id=source_id,
+            sequence=int(sequence) if sequence is not None else None,
+            epoch=int(attributes.get("ce_epoch", "0")) if sequence is not None else None,
+            traceparent=attributes.get("ce_traceparent"),
+        )
+    except KeyError as error:
+        raise Undecodable(f"{error.args[0]} is missing") from None
+    except ValueError as error:
+        raise Undecodable(f"attribute: {error}") from None
+
+
+def _verified(
+    meta: Meta, headers: Sequence[Header], value: bytes, attributes: Mapping[str, str], verify: Verify
+) -> Meta:
+    signature, key_id = attributes.get("ce_signature"), attributes.get("ce_keyid")
+    if not signature or not key_id:
+        return meta
+    try:
+        holds = verify(key_id, signed_bytes(headers, value), bytes.fromhex(signature))
+    except ValueError:
+        holds = False
+    return replace(meta, signature=Signature.VALID if holds else Signature.INVALID, key_id=key_id)

@@ -1,0 +1,145 @@
+"""Apache Kafka as a local process: one node that is broker and controller."""
+
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from handrail.local import jars, ports
+from handrail.local.failure import CannotStart, tail
+from handrail.local.java import java
+from handrail.local.processes import INFRASTRUCTURE, Processes, Program
+
+NAME = "kafka"
+CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
+START_SECONDS = 60
+# A JVM for a laptop: small heap, quick start.
+JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+
+# The session times decide how long a restart after SIGKILL takes: 4-5 s like this, 13 s with the defaults.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=10
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.message.timestamp.type=LogAppendTime
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+"""
+
+
+class PortTaken(CannotStart):
+    """Another program took the chosen port first."""
+
+
+class Kafka:
+    """A broker of the home folder `<home>/kafka`. Its data and ports stay the same over kill, stop and start."""
+
+    def __init__(
+        self, home: Path, processes: Processes, on_progress: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self.folder = home / "kafka"
+        self.log = home / "logs" / "kafka.log"
+        self._processes = processes
+        self._on_progress = on_progress
+        self._class_path = ""
+        self._port = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port for clients."""
+        return f"{ports.LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Start and wait until the broker serves: the first time without data, later with what it had."""
+        if self._class_path:
+            return self._run()
+        self._class_path = jars.class_path(on_progress=self._on_progress)
+        try:
+            self._prepare()
+            self._run()
+        except PortTaken:
+            self._prepare()
+            self._run()
+
+    def stop(self) -> None:
+        """Let it close its files and wait for its end."""
+        self._processes.stop(NAME)
+
+    def kill(self) -> None:
+        """SIGKILL: a crash."""
+        self._processes.kill(NAME)
+
+    def _prepare(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._port, controller_port = ports.free(2)
+        properties = PROPERTIES.format(
+            host=ports.LOOPBACK, port=self._port, controller_port=controller_port, data=self.folder / "data"
+        )
+        (self.folder / "server.properties").write_text(properties)
+        (self.folder / "log4j2.properties").write_text(
+            files("handrail.local").joinpath("kafka-log4j2.properties").read_text()
+        )
+        format_data = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c")
+        done = subprocess.run(
+            format_data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS
+        )
+        if done.returncode:
+            raise CannotStart(f"Kafka's data folder could not be made:\n{done.stdout}")
+
+    def _run(self) -> None:
+        self._processes.start(Program(NAME, self._java("kafka.Kafka"), self.log, port=self._port, tier=INFRASTRUCTURE))
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(ports.LOOPBACK, self._port):
+            if self._processes.find(NAME) is None and "Address already in use" in tail(self.log, 200):
+                raise PortTaken(f"port {self._port} was taken by another program")
+            self._processes.check(NAME)
+            if time.monotonic() > deadline:
+                raise CannotStart(f"Kafka did not answer within {START_SECONDS} s:\n{tail(self.log)}")
+            time.sleep(0.05)
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        options = [f"-Dlog4j2.configurationFile={(self.folder / 'log4j2.properties').as_uri()}"]
+        command = [str(java()), *JVM, *options, "-cp", self._class_path, main, *arguments]
+        return [*command, str(self.folder / "server.properties")]
+
+
+def answers(host: str, port: int, timeout_seconds: float = 2.0) -> bool:
+    """Whether a broker really serves there. An open port says little: it must name a live broker in its metadata."""
+    ask_no_topics = struct.pack(">hhihi", 3, 1, 1, -1, 0)  # Metadata, version 1, correlation 1, no client id, no topics
+    try:
+        with socket.create_connection((host, port), timeout_seconds) as connection:
+            connection.sendall(struct.pack(">i", len(ask_no_topics)) + ask_no_topics)
+            header = _receive(connection, 12)
+    except (OSError, EOFError):
+        return False
+    correlation, brokers = struct.unpack_from(">ii", header, 4)
+    return bool(correlation == 1 and brokers >= 1)
+
+
+def _receive(connection: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        part = connection.recv(count - len(received))
+        if not part:
+            raise EOFError
+        received += part
+    return received
