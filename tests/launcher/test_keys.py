@@ -19,7 +19,7 @@ def test_a_second_init_changes_nothing(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     keys.init(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
-    assert len(first) == 11
+    assert len(first) > len(keys.SIGNERS)
 
 
 def test_only_the_owner_reads_what_is_secret(tmp_path: Path) -> None:

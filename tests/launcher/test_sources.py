@@ -27,12 +27,14 @@ def test_addresses_in_the_environment_win(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_one_address_alone_wins_for_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Path("relative")
     monkeypatch.setenv(sources.KAFKA, "kafka.example:9092")
     monkeypatch.setenv(sources.FORCED, "processes")
-    with sources.infrastructure(tmp_path) as given:
+    with sources.infrastructure(home) as given:
         assert given.kafka == "kafka.example:9092"
-        assert [record.name for record in Processes(tmp_path).running()] == ["postgres"]
-    assert Processes(tmp_path).running() == []
+        assert [record.name for record in Processes(home).running()] == ["postgres"]
+    assert Processes(home).running() == []
 
 
 def test_an_engine_that_does_not_answer_is_passed_over_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_all_replicas_are_ready_and_a_later_command_stops_them(
     assert status(built.home) == []
 
 
-@pytest.mark.parametrize(("variable", "said"), [("BROKEN", "monitor-0 stopped"), ("BROKEN_MIGRATION", "migrated")])
+@pytest.mark.parametrize(("variable", "said"), [("BROKEN", "monitor-0 does not run"), ("BROKEN_MIGRATION", "migrated")])
 def test_a_service_that_fails_shows_its_log_and_nothing_stays(
     tmp_path: Path, stand_ins: dict[str, dict[str, str]], variable: str, said: str
 ) -> None:

@@ -77,7 +77,8 @@ Build = Callable[[Parts], Awaitable[None]]
 @asynccontextmanager
 async def connected(name: str, settings: ChassisSettings, build: Build) -> AsyncIterator[Parts]:
     """The parts of service `name`, built and connected to its database; nothing is consumed or sent yet."""
-    signer = Signer.from_file(name, settings.signing_key) if settings.signing_key else None
+    key_id = settings.signing_key_id or name
+    signer = Signer.from_file(key_id, settings.signing_key) if settings.signing_key else None
     async with asyncpg.create_pool(
         settings.dsn.get_secret_value(), min_size=1, max_size=settings.pool_size, command_timeout=60
     ) as pool:

@@ -23,5 +23,7 @@ class ChassisSettings(BaseSettings):
     """JWKS file with the issuer's public keys; none means that no token is believed."""
     signature_keys: Path | None = None
     signing_key: Path | None = None
+    signing_key_id: str | None = None
+    """How the key is called in `signature_keys`; the service's name, unless set."""
     otlp_endpoint: str | None = None
     pool_size: int = 8

@@ -1,6 +1,7 @@
 """Keys of a local installation. A real one brings its own, under the same file names."""
 
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -94,6 +95,13 @@ def init(folder: Path) -> Keys:
     """Create what is missing and change nothing that exists."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = Keys(folder)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two at once, the second keeps what the first made
+        _create_missing(keys)
+    return keys
+
+
+def _create_missing(keys: Keys) -> None:
     signing = {name: _private(keys.signing(name), Ed25519PrivateKey.generate) for name in SIGNERS}
     _public(keys.signature_keys, lambda: _json({key_id(name): _raw(key) for name, key in signing.items()}))
     issuer = _private(keys.issuer, Ed25519PrivateKey.generate)
@@ -104,7 +112,6 @@ def init(folder: Path) -> Keys:
     _secret(keys.unsubscribe, lambda: secrets.token_hex(32) + "\n")
     sendgrid = _private(keys.sendgrid, lambda: ec.generate_private_key(ec.SECP256R1()))
     _public(keys.sendgrid_public, lambda: _der(sendgrid) + "\n")
-    return keys
 
 
 def dev_token(
@@ -151,18 +158,13 @@ def _public(path: Path, content: Callable[[], str]) -> None:
 
 
 def _write(path: Path, content: Callable[[], str], mode: int) -> None:
-    """All of the file or nothing; who comes second keeps what the first wrote."""
+    """All of the file or nothing, and never again."""
     if path.exists():
         return
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
         file.write(content())
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
+    os.replace(fresh, path)
 
 
 def _raw(key: PrivateKey) -> str:

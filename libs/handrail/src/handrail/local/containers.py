@@ -100,9 +100,12 @@ class Containers:
     def _run(
         self, image: str, environment: dict[str, str], published: dict[str, tuple[str, int]], command: list[str]
     ) -> Container:
-        return self._client.containers.run(
-            image, command or None, environment=environment, ports=published, labels=self._labels, detach=True
-        )
+        try:
+            return self._client.containers.run(
+                image, command or None, environment=environment, ports=published, labels=self._labels, detach=True
+            )
+        except docker.errors.APIError as failure:
+            raise CannotStart(f"Docker cannot run {image}: {failure.explanation or failure}") from failure
 
     def _await(self, container: Container, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS

@@ -35,14 +35,13 @@ class Jar:
         """Its file name, as in every Maven repository."""
         return f"{self.artifact}-{self.version}.jar"
 
-    def check(self, path: Path) -> None:
+    def check(self, path: Path, advice: str) -> None:
         """Refuse a file with other content than the list says."""
         with path.open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
         if found != self.sha256:
             raise JarRefused(
-                f"{self.file} is not the jar of the list: sha256 {found}, expected {self.sha256}; "
-                f"delete {path} to have it downloaded again"
+                f"{self.file} is not the jar of the list: sha256 {found}, expected {self.sha256}; {advice}"
             )
 
 
@@ -81,7 +80,7 @@ def class_path(
         on_progress(f"downloading {len(missing)} jars of Apache Kafka {KAFKA_VERSION} (once)")
         _download(missing, folder)
     for jar in jars:
-        jar.check(folder / jar.file)
+        jar.check(folder / jar.file, f"delete {folder / jar.file} to have it downloaded again")
     return os.pathsep.join(str(folder / jar.file) for jar in jars)
 
 
@@ -97,7 +96,7 @@ def _download(jars: Iterable[Jar], folder: Path) -> None:
 
     def fetch(jar: Jar) -> None:
         path = repository.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
-        jar.check(path)
+        jar.check(path, "this is what the download gave, and it was not kept")
         os.replace(path, folder / jar.file)
 
     try:

@@ -55,8 +55,8 @@ class Kafka:
     def __init__(
         self, home: Path, processes: Processes, on_progress: Callable[[str], None] = lambda text: None
     ) -> None:
-        self.folder = home / "kafka"
-        self.log = home / "logs" / "kafka.log"
+        self.folder = home.resolve() / "kafka"
+        self.log = home.resolve() / "logs" / "kafka.log"
         self._processes = processes
         self._on_progress = on_progress
         self._class_path = ""

@@ -5,6 +5,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from importlib.util import find_spec
@@ -29,8 +30,8 @@ class LocalPostgres(PostgresServer):
 
     def __init__(self, home: Path, processes: Processes, fsync: bool = True) -> None:
         super().__init__("")
-        self.folder = home / "postgres"
-        self.log = home / "logs" / "postgres.log"
+        self.folder = home.resolve() / "postgres"
+        self.log = home.resolve() / "logs" / "postgres.log"
         self._processes = processes
         self._fsync = fsync
         self._uid = _unprivileged() if os.geteuid() == 0 else None
@@ -67,8 +68,7 @@ class LocalPostgres(PostgresServer):
         if self._uid is not None:
             for path in (self.folder, secret):
                 os.chown(path, self._uid, self._uid)
-            _let_through(self.folder)
-            _let_through(binaries() / "initdb")
+            self._let_through()
         done = subprocess.run(
             [binaries() / "initdb", "-D", self.folder / "data", "-U", ADMIN, "--pwfile", secret, *INITDB],
             cwd="/",
@@ -84,11 +84,21 @@ class LocalPostgres(PostgresServer):
             raise CannotStart(f"PostgreSQL's data folder could not be made:\n{done.stdout}")
         self._use_free_port()
 
+    def _let_through(self) -> None:
+        """Let the unprivileged user pass the folders above, which root may keep for itself; pass, not list them."""
+        if self._uid is None:
+            return
+        for folder in {*self.folder.resolve().parents, *binaries().resolve().parents}:
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if not mode & stat.S_IXOTH:
+                folder.chmod(mode | stat.S_IXOTH)
+
     def _use_free_port(self) -> None:
         [self._port] = ports.free(1)
         self._admin_dsn = f"postgresql://{ADMIN}:{self._password}@{ports.LOOPBACK}:{self._port}/{ADMIN}"
 
     def _run(self) -> None:
+        self._let_through()
         settings = {
             "listen_addresses": ports.LOOPBACK,
             "port": str(self._port),
@@ -146,11 +156,3 @@ async def _answers(dsn: str) -> bool:
 def _unprivileged() -> int:
     """PostgreSQL refuses to run as root. Every system has this user, so none has to be made."""
     return pwd.getpwnam("nobody").pw_uid
-
-
-def _let_through(path: Path) -> None:
-    """Let that user pass the folders above, which root may have kept for itself; pass only, not list them."""
-    for folder in path.resolve().parents:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode & 0o7777 | 0o001)

@@ -60,6 +60,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **program.env},
                 start_new_session=True,
+                cwd=None if program.uid is None else "/",  # ours may be closed to that user
                 user=program.uid,
                 group=program.uid,
                 extra_groups=None if program.uid is None else [],
@@ -117,7 +118,8 @@ class Processes:
         if self.find(name) is None:
             child = self._children.get(name)
             code = "" if child is None else f" (exit code {child.returncode})"
-            raise CannotStart(f"{name} stopped while starting{code}:\n{tail(self._programs[name].log)}")
+            log = f":\n{tail(self._programs[name].log)}" if name in self._programs else ""
+            raise CannotStart(f"{name} does not run{code}{log}")
 
     def _stop(self, records: list[Record], grace_seconds: float) -> None:
         for record in records:

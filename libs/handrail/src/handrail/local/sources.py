@@ -1,9 +1,10 @@
 """Where Kafka and PostgreSQL come from: the environment, a Docker engine, else processes of our own."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ def start(
     on_postgres: Callable[[PostgresServer], None] = lambda server: None,
 ) -> Infrastructure:
     """Start both at once, or find them; they stay until `stop`. `on_postgres` is called while Kafka still starts."""
+    home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     needed = [name for name in (KAFKA, POSTGRES) if not os.environ.get(name)]
     containers = _containers(home, needed, on_progress) if needed else None
@@ -113,12 +115,12 @@ def _containers(home: Path, needed: list[str], on_progress: Progress) -> "Contai
     address = os.environ.get("DOCKER_HOST") or next((f"unix://{path}" for path in SOCKETS if path.exists()), None)
     if forced == "processes" or (address is None and not forced):
         return None
-    # The client is slow to import, and without a socket it is not needed.
-    from handrail.local import containers
-
     try:
-        if address is None:
-            raise CannotStart("no Docker engine runs here")
+        if address is None or not _listens(address):
+            raise CannotStart(f"no Docker engine answers at {address or ' or '.join(map(str, SOCKETS))}")
+        # The client is slow to import.
+        from handrail.local import containers
+
         engine = containers.Containers(address, home, on_progress)
         images = {KAFKA: containers.KAFKA_IMAGE, POSTGRES: containers.POSTGRES_IMAGE}
         engine.pull(*(images[name] for name in needed))
@@ -129,6 +131,19 @@ def _containers(home: Path, needed: list[str], on_progress: Progress) -> "Contai
         return None
     _mark(home).write_text(address)
     return engine
+
+
+def _listens(address: str) -> bool:
+    """Whether somebody is behind a socket file; of other addresses only the client can tell."""
+    path = address.removeprefix("unix://")
+    if path == address:
+        return True
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def _mark(home: Path) -> Path:

@@ -44,7 +44,7 @@ class State:
     """`state.json` in the home folder: always whole, and safe to change from several threads and programs."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "state.json"
+        self._path = home.resolve() / "state.json"
         self._threads = Lock()
 
     def records(self) -> list[Record]:

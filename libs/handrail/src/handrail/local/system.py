@@ -76,6 +76,7 @@ class System:
         """Bring everything up, empty, and wait until all services are ready; on failure, stop what came up."""
         if running := [record.name for record in self.processes.running()]:
             raise CannotStart(f"already running in {self.home}: {', '.join(running)}; stop it with `handrail down`")
+        self.stop()  # what a crash or a reboot left behind
         self._clear()
         keys.init(self.keys.folder)
         try:
@@ -108,6 +109,8 @@ class System:
 
     def await_ready(self, *names: str) -> None:
         """Wait until these are ready, after a restart."""
+        for name in names:
+            self.processes.check(name)
         records = [record for record in self.processes.running() if record.name in names]
         await_ready(self.processes, records, READY_SECONDS, self._on_progress)
 

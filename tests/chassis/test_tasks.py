@@ -1,0 +1,131 @@
+"""Work and deadlines: done once in effect, by whoever holds the lease, and answered when it cannot be done."""
+
+import asyncio
+
+import pytest
+
+from chassis.commands import Commands
+from chassis.decision import Identity, Key
+from chassis.postgres import Database
+from chassis.tasks import Worker
+from contracts.event import Tenant
+from tests.builders import CAMPAIGN, TENANT, record
+from tests.chassis.counting import KINDS, STATES, Count, Stop, Tally, fold, reply
+from tests.chassis.test_consumer import consumer, records, step, tally
+from tests.conftest import VERIFIER, MakeDb
+
+KEY = Key(TENANT, CAMPAIGN)
+MAYA = Identity(subject="maya", tenant="demo", roles=("marketer",), human=True)
+
+
+def worker(db: Database) -> Worker:
+    return Worker(db, fold(verifier=VERIFIER), KINDS)
+
+
+async def work_all(db: Database) -> int:
+    """Work until nothing is due."""
+    done = 0
+    while await worker(db).work_once():
+        done += 1
+    return done
+
+
+async def due_now(db: Database) -> None:
+    await db.pool.execute("UPDATE task SET due_at = clock_timestamp() WHERE done_at IS NULL")
+
+
+async def test_a_deadline_comes_back_when_due_and_not_before(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("remind-me")))
+    await db.pool.execute("UPDATE task SET due_at = clock_timestamp() + interval '1 h'")
+    assert await work_all(db) == 0
+    await due_now(db)
+    assert await work_all(db) == 1
+    assert (await tally(db)).order == ("remind-me", "reminded-remind-me")
+
+
+async def test_works_result_counts_once_though_many_workers_look(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    assert sum(await asyncio.gather(*(work_all(db) for _ in range(4)))) == 1
+    assert (await tally(db)).order == ("work", "worked-work")
+
+
+async def test_work_whose_worker_died_is_done_again_after_the_lease(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    assert await worker(db)._lease() is not None  # leased, and then the process is gone
+    assert await work_all(db) == 0
+    await db.pool.execute("UPDATE task SET leased_until = clock_timestamp()")
+    assert await work_all(db) == 1
+    assert (await tally(db)).order == ("work", "worked-work")
+
+
+async def test_a_result_that_comes_after_its_lease_changes_nothing(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    late = worker(db)
+    leased = await late._lease()
+    assert leased is not None
+    await db.pool.execute("UPDATE task SET leased_until = clock_timestamp()")
+    assert await work_all(db) == 1
+    await late._settle(leased, leased.body)
+    assert (await tally(db)).order == ("work", "worked-work")
+
+
+async def test_work_that_keeps_failing_comes_back_as_a_failure(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work-that-fails")))
+    for _ in range(2):
+        await due_now(db)
+        await worker(db).work_once()
+    assert (await tally(db)).order == ("work-that-fails", "gave-up")
+
+
+async def test_tasks_of_a_parked_campaign_wait(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work"), step("poison")))
+    assert await work_all(db) == 0
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_command_with_the_same_key_is_answered_alike(db_for: MakeDb, times: int) -> None:
+    db = await db_for("chassis")
+    commands = Commands(db, fold())
+    answers = [
+        await commands.handle(KEY, Count(command_id="k1", actor=MAYA, step="by-hand"), reply) for _ in range(times)
+    ]
+    assert {(answer.status, answer.body.replace(" ", "")) for answer in answers} == {(200, '{"count":1}')}
+    assert (await tally(db)).count == 1
+
+
+async def test_a_command_key_used_for_another_body_is_refused(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    commands = Commands(db, fold())
+    await commands.handle(KEY, Count(command_id="k1", actor=MAYA, step="a"), reply)
+    assert (await commands.handle(KEY, Count(command_id="k1", actor=MAYA, step="b"), reply)).status == 422
+
+
+async def test_a_parked_campaign_refuses_commands_but_those_that_reduce_risk(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply([record(step("poison"))])
+    commands = Commands(db, fold())
+    assert (await commands.handle(KEY, Count(command_id="1", actor=MAYA, step="a"), reply)).status == 409
+    stopped = await commands.handle(KEY, Stop(command_id="2", actor=MAYA), lambda d: reply(_with_state(d)))
+    assert stopped.status == 200
+
+
+def _with_state(decision):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    return replace(decision, state=decision.state or Tally())
+
+
+async def test_tenants_with_the_same_campaign_do_not_meet(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    commands = Commands(db, fold())
+    other = Key(Tenant("other"), CAMPAIGN)
+    await commands.handle(other, Count(command_id="k1", actor=MAYA, step="a"), reply)
+    async with db.pool.acquire() as conn:
+        states = await STATES.load(conn, [KEY, other])
+    assert set(states) == {other}

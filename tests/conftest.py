@@ -1,0 +1,62 @@
+"""One real PostgreSQL and one real Kafka for the run; a fresh database for each test that asks for one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.migrate import migrate
+from chassis.postgres import Database
+from chassis.signatures import Signer, Verifier
+from handrail.local.sources import Infrastructure, infrastructure
+
+MakeDb = Callable[[str], Awaitable[Database]]
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SIGNER = Signer("test-key", KEY)
+VERIFIER = Verifier({"test-key": KEY.public_key()})
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
+    """Real servers; nothing here must survive a power cut, so PostgreSQL need not fsync."""
+    with infrastructure(tmp_path_factory.mktemp("servers"), fsync=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[str, str]:
+    """Migrated databases to copy from, by service."""
+    return {}
+
+
+@pytest_asyncio.fixture
+async def db_for(servers: Infrastructure, templates: dict[str, str]) -> AsyncIterator[MakeDb]:
+    """`await db_for("escalation")`: a database with the chassis' and that service's tables, gone after the test."""
+    made: list[tuple[str, asyncpg.Pool[asyncpg.Record]]] = []
+
+    async def make(service: str) -> Database:
+        if service not in templates:
+            template = f"template_{service}_{uuid4().hex[:8]}"
+            packages = ("chassis",) if service == "chassis" else ("chassis", service)
+            await migrate(servers.postgres.create_database(template), packages)
+            templates[service] = template
+        name = f"t{uuid4().hex}"
+        dsn = servers.postgres.create_database(name, template=templates[service])
+        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=8)
+        made.append((name, pool))
+        return Database(pool, service, SIGNER)
+
+    yield make
+    for name, pool in made:
+        pool.terminate()
+        servers.postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).parent.parent
