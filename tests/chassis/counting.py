@@ -139,5 +139,3 @@ async def build(parts: Parts) -> None:
 
 if __name__ == "__main__":
     main("counting", Settings, build)
-
-

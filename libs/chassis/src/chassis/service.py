@@ -125,7 +125,7 @@ class Service:
         if parts.worker is not None:
             runs.append(parts.worker.run)
         self.loops = [asyncio.create_task(_forever(run)) for run in runs]
-        BUILD.labels(version=version(f"handrail-{parts.name}"), component=parts.name).set(1)
+        BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
