@@ -1,13 +1,15 @@
 """What a polled batch may do to a database: exactly what each of its good records means, once."""
 
 import asyncio
+from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
 
 from chassis import dead_letters
 from chassis.consumer import FAILING_IN_A_ROW, Consumer, EverythingFails
-from chassis.decision import Key
+from chassis.decision import Decision, Key, Loaded, Message
 from chassis.fold import Fold
 from chassis.postgres import Database
 from chassis.records import Raw
@@ -17,7 +19,7 @@ from contracts.event import CampaignId, Event, Fact
 from contracts.executor import StepCompleted
 from contracts.inbound import MailEvent, RecipientEventReported
 from tests.builders import CAMPAIGN, HASH, TENANT, fact, plan_issued, record
-from tests.chassis.counting import STATES, Tally, fold
+from tests.chassis.counting import STATES, Tally, decide, fold
 from tests.conftest import VERIFIER, MakeDb
 
 OTHER = CampaignId(uuid4())
@@ -106,13 +108,9 @@ async def test_what_waited_behind_a_dead_letter_is_applied_in_order_once_the_bug
     db = await db_for("chassis")
     await consumer(db).apply(records(step("poison"), step("second"), step("third")))
 
-    def mended(loaded, message, policy, now):  # type: ignore[no-untyped-def]
-        from tests.chassis.counting import decide
-
+    def mended(loaded: Loaded[Tally, None], message: Message, policy: object, now: datetime) -> Decision[Tally, None]:
         body = message.body
         if isinstance(body, StepCompleted) and body.step == "poison":
-            from dataclasses import replace
-
             message = replace(message, body=body.model_copy(update={"step": "mended"}))
         return decide(loaded, message, policy, now)
 

@@ -1,11 +1,12 @@
 """Work and deadlines: done once in effect, by whoever holds the lease, and answered when it cannot be done."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from chassis.commands import Commands
-from chassis.decision import Identity, Key
+from chassis.decision import Decision, Identity, Key
 from chassis.postgres import Database
 from chassis.tasks import Worker
 from contracts.event import Tenant
@@ -115,9 +116,7 @@ async def test_a_parked_campaign_refuses_commands_but_those_that_reduce_risk(db_
     assert stopped.status == 200
 
 
-def _with_state(decision):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
+def _with_state(decision: Decision[Tally, None]) -> Decision[Tally, None]:
     return replace(decision, state=decision.state or Tally())
 
 

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 
 import uvloop
@@ -16,7 +15,7 @@ from chassis.service import Build, connected, serve
 from chassis.settings import ChassisSettings
 
 
-def main(name: str, settings: Callable[[], ChassisSettings], build: Build) -> None:
+def main(name: str, settings: type[ChassisSettings], build: Build) -> None:
     """Run service `name` as its arguments say."""
     args = _arguments(name)
     chosen = settings()

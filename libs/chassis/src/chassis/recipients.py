@@ -30,5 +30,7 @@ def load_keys(path: Path) -> Mapping[Tenant, bytes]:
     keys = {Tenant(tenant): bytes.fromhex(text) for tenant, text in json.loads(path.read_text()).items()}
     for tenant, key in keys.items():
         if len(key) < 32:
-            raise ValueError(f"the key of tenant {tenant} has {len(key)} bytes: 32 are needed, see `handrail keys init`")
+            raise ValueError(
+                f"the key of tenant {tenant} has {len(key)} bytes: 32 are needed, see `handrail keys init`"
+            )
     return keys

@@ -1,0 +1,53 @@
+# Everything a person or CI does here. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export UV_PYTHON_DOWNLOADS ?= never
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+RUN := $(UV) run --frozen
+
+.PHONY: help setup check format lint types imports test docs tools demo up down clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(UV):
+	python3 -m venv .tools/uv
+	.tools/uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/ready: $(UV) uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+setup: .venv/ready ## install what the lock file names
+
+check: setup ## everything that must hold: format, lint, types, import rules, tests
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pytest
+
+format: setup ## format, and mend what a tool can mend
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+test: setup ## the tests alone
+	$(RUN) pytest
+
+docs: setup ## write the generated reference pages anew
+	$(RUN) python -m contracts.reference docs/reference
+
+tools: ## what no Python package carries: promtool, prometheus and a Chromium
+	bash deploy/tools.sh
+
+demo: setup ## one whole campaign, for real
+	$(RUN) handrail demo
+
+up: setup ## start Kafka, PostgreSQL and the six services
+	$(RUN) handrail up
+
+down: setup ## stop what `make up` started
+	$(RUN) handrail down
+
+clean: ## remove what was built; keeps the cache of jars
+	rm -rf .venv .tools .handrail .mypy_cache .ruff_cache .pytest_cache
