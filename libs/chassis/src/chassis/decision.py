@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from contracts.briefing import PlanIssued
+from contracts.codec import Header
 from contracts.event import CampaignId, Event, Meta, Subject, Tenant, Value
 from contracts.framing import named
 
@@ -68,6 +69,8 @@ class Message:
 
     meta: Meta
     body: Value | TaskFailed
+    record: tuple[tuple[Header, ...], bytes] | None = None
+    """Headers and value as they came, of an event whose class is signed: the evidence that a reader may keep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from chassis.records import Raw, Received, receive
 from chassis.signatures import Verifier
 from chassis.telemetry import span
 from contracts.briefing import PlanIssued
+from contracts.codec import Header
 from contracts.event import Event, Fact, Meta
 
 
@@ -48,6 +49,8 @@ class Fold(Generic[State, Shared]):
     decisions: Counter
     keeps_plans: bool = False
     while_waiting: Callable[[Meta, datetime], Task] | None = None
+    observe: Callable[[Message, Decision[State, Shared]], None] | None = None
+    """Counts what a decision means for the metrics; called once the transaction has committed."""
     verifier: Verifier = field(default_factory=lambda: Verifier({}))
     plans: Plans = field(default_factory=Plans)
 
@@ -76,7 +79,7 @@ class Fold(Generic[State, Shared]):
         for raw, fact in facts:
             if fact.meta.event_id in fresh:
                 fresh.discard(fact.meta.event_id)  # the same fact twice in one batch
-                ready.append((Message(fact.meta, fact.event), raw))
+                ready.append((_message(fact, raw.headers, raw.value), raw))
                 age = (tx.now - fact.meta.occurred_at).total_seconds()
                 EVENT_AGE.observe(max(0.0, age))
             else:
@@ -160,6 +163,8 @@ class _Book(Generic[State, Shared]):
         tx.publish(cause, decision.events)
         tx.ask(cause, decision.tasks)
         tx.after(self.fold_.decisions.labels(reason=decision.reason).inc)
+        if (observe := self.fold_.observe) is not None:
+            tx.after(lambda: observe(message, decision))
         return decision
 
     def _wake(self, key: Key, version: int) -> list[Decision[State, Shared]]:
@@ -176,4 +181,8 @@ class _Book(Generic[State, Shared]):
         received = receive(raw, self.fold_.verifier)
         if received.fact is None:  # it was read once already
             raise ValueError(f"a waiting message cannot be read: {received.reason}")
-        return Message(received.fact.meta, received.fact.event)
+        return _message(received.fact, waiting.headers, waiting.value)
+
+
+def _message(fact: Fact[Event], headers: Sequence[Header], value: bytes | None) -> Message:
+    return Message(fact.meta, fact.event, (tuple(headers), value or b"") if fact.event.signed else None)

@@ -231,7 +231,7 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
             consumer.subscribe(broker, *parts.topics, replica=settings.replica)
         if parts.kinds:
-            parts.worker = Worker(parts.db, parts.fold, parts.kinds, slots=parts.worker_slots)
+            parts.worker = Worker(parts.db, parts.fold, parts.kinds, replica=settings.replica, slots=parts.worker_slots)
         service = Service(parts, consumer, Relay(parts.db, settings.kafka), broker)
         config = uvicorn.Config(
             service.app(), settings.http_host, settings.http_port, log_config=None, access_log=False, lifespan="on",

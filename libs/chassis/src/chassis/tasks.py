@@ -34,7 +34,7 @@ WITH due AS (
      LIMIT 1
        FOR UPDATE OF t, c SKIP LOCKED
 )
-UPDATE task SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1
+UPDATE task SET lease = $1, leased_until = clock_timestamp() + $2, leased_by = $3, attempts = attempts + 1
   FROM due
  WHERE task.id = due.id
 RETURNING task.*, task.body::text AS text, clock_timestamp() - task.due_at AS late
@@ -46,6 +46,9 @@ UPDATE task SET due_at = clock_timestamp() + $3, lease = NULL, leased_until = NU
  WHERE id = $1 AND lease = $2
 """
 _EXTEND = "UPDATE task SET leased_until = clock_timestamp() + $3 WHERE id = $1 AND lease = $2 RETURNING id"
+_GIVE_BACK = """
+UPDATE task SET lease = NULL, leased_until = NULL WHERE leased_by = $1 AND done_at IS NULL AND lease IS NOT NULL
+"""
 _NEXT = """
 SELECT min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp() FROM task WHERE done_at IS NULL
 """
@@ -87,6 +90,8 @@ class Worker:
     db: Database
     fold: Fold[Any, Any]
     kinds: Mapping[str, Kind]
+    replica: str | None = None
+    """Of this name there is one at a time: what it had leased before it started is free again."""
     slots: int = 2
     lease_time: timedelta = timedelta(seconds=60)
     poll_seconds: float = 0.5
@@ -95,6 +100,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop."""
+        await self._give_back()
         self._running = [asyncio.create_task(self._slot()) for _ in range(self.slots)]
         await asyncio.gather(*self._running)
 
@@ -139,10 +145,15 @@ class Worker:
         async with self.db.pool.acquire() as conn:
             TIMERS_OVERDUE.set(await conn.fetchval(_OVERDUE))
 
+    async def _give_back(self) -> None:
+        if self.replica is not None:
+            async with self.db.pool.acquire() as conn:
+                await conn.execute(_GIVE_BACK, self.replica)
+
     async def _lease(self) -> Leased | None:
         lease = uuid4()
         async with self.db.pool.acquire() as conn, conn.transaction():
-            row = await conn.fetchrow(_LEASE, lease, self.lease_time)
+            row = await conn.fetchrow(_LEASE, lease, self.lease_time, self.replica)
         if row is None:
             return None
         TIMER_DELAY.observe(max(0.0, row["late"].total_seconds()))

@@ -93,6 +93,7 @@ CREATE TABLE task (
     traceparent    text,
     due_at         timestamptz NOT NULL,
     lease          uuid,
+    leased_by      text,             -- the replica: one that starts anew gives its old leases back
     leased_until   timestamptz,
     attempts       int         NOT NULL DEFAULT 0,
     error          text,

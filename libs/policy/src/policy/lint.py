@@ -1,0 +1,44 @@
+"""What is missing in a policy before it is used: a cell without a row holds for ever, and somebody should know."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from contracts.plan import Policy, Trigger
+from policy.stages import MEASURES
+
+
+def lint(policy: Policy, actions: Iterable[tuple[str, str]] = ()) -> list[str]:
+    """What to mend, one line each; nothing means that every action and trigger reaches somebody.
+
+    `actions` are the (tool, verb) pairs of the template. Each needs a matrix row with a role and another one as backup,
+    each trigger exactly one rule whose role some row backs up, each boundary something that can be measured.
+    """
+    findings = []
+    cells = Counter((row.tool, row.verb, row.action_class, row.decision_type) for row in policy.matrix)
+    findings += [f"matrix: {n} rows for {'/'.join(cell)}: keep one" for cell, n in cells.items() if n > 1]
+    covered = {(row.tool, row.verb) for row in policy.matrix}
+    findings += [
+        f"matrix: no row for {tool}/{verb}: it would be held" for tool, verb in actions if (tool, verb) not in covered
+    ]
+    findings += [
+        f"matrix: row {row.id} has no backup: name another role than {row.role}"
+        for row in policy.matrix
+        if row.role == row.backup_role
+    ]
+    rules = Counter(rule.trigger for rule in policy.triggers)
+    findings += [f"triggers: no rule for {trigger}" for trigger in Trigger if trigger not in rules]
+    findings += [f"triggers: {n} rules for {trigger}: keep one" for trigger, n in rules.items() if n > 1]
+    roles = {row.role for row in policy.matrix}
+    findings += [
+        f"triggers: rule {rule.id}: no matrix row asks {rule.role}, so it has no backup"
+        for rule in policy.triggers
+        if rule.role not in roles
+    ]
+    findings += [
+        f"boundaries: {one.id}: {one.what} cannot be measured: use one of {', '.join(sorted(MEASURES))}"
+        for one in policy.boundaries
+        if one.what not in MEASURES
+    ]
+    if not policy.boundaries:
+        findings.append("boundaries: none: nothing can be delegated")
+    return findings

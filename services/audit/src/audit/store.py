@@ -1,0 +1,134 @@
+"""Appends records to each tenant's chain, and reads them back."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from chassis.postgres import Conn
+from chassis.records import Raw, headers_of
+from contracts.audit import FIRST_PREVIOUS, body, chain_hash, leaf_hash
+from contracts.event import CampaignId, Event, Fact, Tenant
+
+_HEAD = "INSERT INTO head (tenant, seq, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"
+_LOCK = "SELECT seq, hash, signed FROM head WHERE tenant = $1 FOR UPDATE"
+_MOVE = "UPDATE head SET seq = $2, hash = $3 WHERE tenant = $1"
+_SIGNED = "UPDATE head SET signed = $2 WHERE tenant = $1"
+_APPEND = """
+INSERT INTO record (tenant, seq, event_id, campaign_id, decision_id, type, topic, key, headers, value, leaf, prev, hash,
+                    occurred_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+_UNSIGNED = """
+SELECT h.tenant FROM head AS h
+ WHERE EXISTS (SELECT 1 FROM record AS r
+                WHERE r.tenant = h.tenant AND r.seq > h.signed AND r.topic <> 'audit.checkpoints.v1')
+"""
+_HEAD_OF = "SELECT seq, hash, signed FROM head WHERE tenant = $1"
+_BY_DECISION = "SELECT * FROM record WHERE (tenant, decision_id) = ($1, $2) ORDER BY seq LIMIT 2000"
+_BY_CAMPAIGN = """
+SELECT * FROM record WHERE (tenant, campaign_id) = ($1, $2) AND seq > $3 AND ($4::text[] IS NULL OR type = ANY($4))
+ ORDER BY seq LIMIT $5
+"""
+_BY_EVENT = "SELECT * FROM record WHERE (tenant, event_id) = ($1, $2)"
+_PAGE = "SELECT * FROM record WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT 500"
+_LAG = "SELECT coalesce(extract(epoch FROM clock_timestamp() - max(stored_at)), 0)::float8 FROM record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One record of the chain."""
+
+    seq: int
+    event_id: UUID
+    raw: Raw
+    leaf: bytes
+    prev: bytes
+    hash: bytes
+
+
+async def append(conn: Conn, tenant: Tenant, records: Sequence[tuple[Raw, Fact[Event]]]) -> None:
+    """Append `records` to the tenant's chain, in order, under its lock."""
+    await conn.execute(_HEAD, tenant, FIRST_PREVIOUS)
+    head = await conn.fetchrow(_LOCK, tenant)
+    assert head is not None
+    seq, previous = head["seq"], head["hash"]
+    rows = []
+    for raw, fact in records:
+        seq += 1
+        record_body = body(raw.topic, raw.key or b"", raw.headers, raw.value or b"")
+        link = chain_hash(seq, previous, record_body)
+        rows.append(
+            (
+                tenant, seq, fact.meta.event_id, fact.meta.campaign_id, getattr(fact.event, "decision_id", None),
+                fact.event.type, raw.topic, raw.key or b"", raw.flat_headers, raw.value or b"", leaf_hash(record_body),
+                previous, link, fact.meta.occurred_at,
+            )
+        )  # fmt: skip
+        previous = link
+    await conn.executemany(_APPEND, rows)
+    await conn.execute(_MOVE, tenant, seq, previous)
+
+
+async def unsigned(conn: Conn) -> list[Tenant]:
+    """Tenants with records that no checkpoint covers yet, other than checkpoints themselves."""
+    return [Tenant(row["tenant"]) for row in await conn.fetch(_UNSIGNED)]
+
+
+async def lock_head(conn: Conn, tenant: Tenant) -> tuple[int, bytes]:
+    row = await conn.fetchrow(_LOCK, tenant)
+    assert row is not None
+    return row["seq"], row["hash"]
+
+
+async def mark_signed(conn: Conn, tenant: Tenant, seq: int) -> None:
+    await conn.execute(_SIGNED, tenant, seq)
+
+
+async def head(conn: Conn, tenant: Tenant) -> tuple[int, bytes, int]:
+    """(size, hash, size of the last checkpoint); an empty chain has size 0."""
+    row = await conn.fetchrow(_HEAD_OF, tenant)
+    return (row["seq"], row["hash"], row["signed"]) if row else (0, FIRST_PREVIOUS, 0)
+
+
+async def by_decision(conn: Conn, tenant: Tenant, decision: UUID) -> list[Stored]:
+    return [_stored(row) for row in await conn.fetch(_BY_DECISION, tenant, decision)]
+
+
+async def by_campaign(
+    conn: Conn,
+    tenant: Tenant,
+    campaign: CampaignId,
+    after: int = 0,
+    types: Sequence[str] | None = None,
+    limit: int = 500,
+) -> list[Stored]:
+    rows = await conn.fetch(_BY_CAMPAIGN, tenant, campaign, after, list(types) if types else None, limit)
+    return [_stored(row) for row in rows]
+
+
+async def by_event(conn: Conn, tenant: Tenant, event: UUID) -> Stored | None:
+    row = await conn.fetchrow(_BY_EVENT, tenant, event)
+    return _stored(row) if row else None
+
+
+async def export(conn: Conn, tenant: Tenant) -> AsyncIterator[Stored]:
+    """All records of a tenant, in order, a page at a time."""
+    after = 0
+    while page := await conn.fetch(_PAGE, tenant, after):
+        for row in page:
+            yield _stored(row)
+        after = page[-1]["seq"]
+
+
+async def lag(conn: Conn) -> float:
+    """Seconds since the last record was stored."""
+    return float(await conn.fetchval(_LAG))
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    raw = Raw("", row["topic"], 0, 0, row["key"], headers_of(row["headers"]), row["value"])
+    return Stored(
+        seq=row["seq"], event_id=row["event_id"], raw=raw, leaf=row["leaf"], prev=row["prev"], hash=row["hash"]
+    )

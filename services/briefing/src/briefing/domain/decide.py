@@ -1,0 +1,131 @@
+"""What becomes of a brief. Pure: no I/O, no clock, no randomness."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from briefing.commands import ConfirmAuthorship, SubmitBrief
+from briefing.domain.planning import EmptyPart, plan_of
+from briefing.domain.review import review
+from briefing.template import Templates
+from chassis.decision import Decision, Loaded, Message
+from contracts.brief import Brief, BriefDraft
+from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued, Problem
+from contracts.framing import digest
+from contracts.inbound import BriefSubmitted
+from policy.organisation import OrganisationPolicy
+
+HUMAN_PARTS = ("offer", "message_hierarchy", "business_case")
+
+
+class Reason(StrEnum):
+    """Why a decision went the way it did. Also the `reason` label of the decisions metric."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    AUTHOR_WANTED = "author_wanted"
+    KNOWN = "known"
+    NOTHING_TO_CONFIRM = "nothing_to_confirm"
+    NOT_A_PERSON = "not_a_person"
+    IGNORED = "ignored"
+
+
+class Status(StrEnum):
+    REFUSED = "refused"
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefing:
+    """What became of the brief, and the plan it led to."""
+
+    status: Status
+    received_at: datetime
+    submitted_by: str
+    brief: Brief | None = None
+    problems: tuple[Problem, ...] = ()
+    plan: PlanIssued | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Templates and the organisation's policy: what a plan is made from."""
+
+    templates: Templates
+    organisation: OrganisationPolicy
+
+
+Ruling: TypeAlias = Decision[Briefing, None]
+
+
+def decide(here: Loaded[Briefing, None], message: Message, rules: Rules, now: datetime) -> Ruling:
+    state = here.state
+    match message.body:
+        case SubmitBrief(brief=draft, actor=actor):
+            author = actor.subject if actor.human else None
+            return _submitted(state, draft, actor.subject, author, rules, now, now)
+        case BriefSubmitted(brief=draft):
+            return _submitted(state, draft, "outside", None, rules, message.meta.occurred_at, now)
+        case ConfirmAuthorship(actor=actor):
+            if not actor.human:
+                return Decision(Reason.NOT_A_PERSON, state)
+            if state is None or state.status is not Status.WAITING or state.brief is None:
+                return Decision(Reason.NOTHING_TO_CONFIRM, state)
+            return _accept(state.brief, state.problems, state.submitted_by, actor.subject, rules, state.received_at)
+        case _:
+            return Decision(Reason.IGNORED, state)
+
+
+def _submitted(
+    state: Briefing | None,
+    draft: BriefDraft,
+    by: str,
+    author: str | None,
+    rules: Rules,
+    received_at: datetime,
+    now: datetime,
+) -> Ruling:
+    if state is not None:
+        return Decision(Reason.KNOWN, state)
+    brief, problems = review(draft, now)
+    if brief is None:
+        return _refuse(draft, problems, by, received_at)
+    if author is None:
+        questions = tuple(
+            Problem(field=part, problem="no person vouches for it", fix="POST /v1/campaigns/{id}/authorship")
+            for part in HUMAN_PARTS
+        )
+        waiting = Briefing(
+            status=Status.WAITING, received_at=received_at, submitted_by=by, brief=brief, problems=problems
+        )
+        return Decision(Reason.AUTHOR_WANTED, waiting, (ClarificationAsked(questions=questions),))
+    return _accept(brief, problems, by, author, rules, received_at)
+
+
+def _accept(
+    brief: Brief, warnings: tuple[Problem, ...], by: str, author: str, rules: Rules, received_at: datetime
+) -> Ruling:
+    template = rules.templates.by_workflow[brief.workflow]
+    try:
+        issued = plan_of(brief, author, template, rules.organisation)
+    except EmptyPart as error:
+        problem = Problem(field="sla_targets", problem=str(error), fix="fill in what the sheet lacks")
+        return _refuse(brief, (problem,), by, received_at)
+    state = Briefing(
+        status=Status.ACCEPTED, received_at=received_at, submitted_by=by, brief=brief, problems=warnings, plan=issued
+    )
+    accepted = BriefAccepted(received_at=received_at, submitted_by=by, brief=brief, warnings=warnings)
+    return Decision(Reason.ACCEPTED, state, (accepted, issued))
+
+
+def _refuse(draft: BriefDraft, problems: tuple[Problem, ...], by: str, received_at: datetime) -> Ruling:
+    state = Briefing(status=Status.REFUSED, received_at=received_at, submitted_by=by, problems=problems)
+    refused = BriefRefused(
+        received_at=received_at,
+        submitted_by=by,
+        brief_hash=digest("handrail/brief/v1", draft.model_dump_json()),
+        problems=problems,
+    )
+    return Decision(Reason.REFUSED, state, (refused,))

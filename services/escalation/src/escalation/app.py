@@ -1,0 +1,51 @@
+"""Wiring: the only module of escalation that knows what the chassis runs."""
+
+from chassis.fold import Fold
+from chassis.service import Parts
+from chassis.tasks import Kind, Leased
+from contracts.briefing import PlanIssued
+from contracts.executor import ActionProposed, CampaignFinished
+from contracts.monitor import TriggerFired
+from escalation import store
+from escalation.api import Api
+from escalation.domain.decide import decide, while_waiting
+from escalation.domain.state import CaseDeadline, Notified, Notify, PlanMissing
+from escalation.metrics import DECISIONS, OLDEST, OPEN, observe
+from escalation.settings import Settings
+
+
+async def build(parts: Parts) -> None:
+    assert isinstance(parts.settings, Settings)
+
+    async def notify(leased: Leased) -> Notified:
+        async with parts.db.pool.acquire() as conn:
+            await store.tell(conn, leased.key.tenant, leased.body.case_id, leased.body.told)
+        return Notified(case_id=leased.body.case_id, told=leased.body.told, transport="inbox")
+
+    async def measure() -> None:
+        async with parts.db.pool.acquire() as conn:
+            found = await store.open_by_severity(conn)
+        for severity in ("low", "medium", "high", "critical"):
+            count, oldest = found.get(severity, (0, 0.0))
+            OPEN.labels(severity=severity).set(count)
+            OLDEST.labels(severity=severity).set(oldest)
+
+    parts.applier = Fold(
+        decide,
+        store.load,
+        store.save,
+        parts.settings.directory,
+        DECISIONS,
+        keeps_plans=True,
+        while_waiting=while_waiting,
+        observe=observe,
+        verifier=parts.verifier,
+    )
+    parts.topics = (PlanIssued.topic, CampaignFinished.topic, ActionProposed.topic, TriggerFired.topic)
+    parts.kinds = {
+        CaseDeadline.kind: Kind(CaseDeadline),
+        PlanMissing.kind: Kind(PlanMissing),
+        Notify.kind: Kind(Notify, notify),
+    }
+    parts.routes = Api(parts).routes()
+    parts.measures = (measure,)

@@ -1,0 +1,37 @@
+-- Where a case or decision is to be found: an index beside the campaign's state, rewritten with it.
+CREATE TABLE case_index (
+    tenant      text        NOT NULL,
+    case_id     uuid        NOT NULL,
+    campaign_id uuid        NOT NULL,
+    kind        text        NOT NULL,
+    status      text        NOT NULL,
+    severity    text        NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    deadline    timestamptz NOT NULL,
+    PRIMARY KEY (tenant, case_id)
+);
+CREATE INDEX case_index_open ON case_index (tenant, deadline) WHERE status = 'open'; -- the inbox, most urgent first
+
+CREATE TABLE decision_index (
+    tenant      text NOT NULL,
+    decision_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    PRIMARY KEY (tenant, decision_id)
+);
+
+-- Frameworks that people approved once: a later send inside one needs no approval for its newness.
+CREATE TABLE framework_approval (
+    tenant      text        NOT NULL,
+    framework   text        NOT NULL,
+    approved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, framework)
+);
+
+-- Who was told about which case: the inbox of each person.
+CREATE TABLE notification (
+    tenant  text        NOT NULL,
+    case_id uuid        NOT NULL,
+    subject text        NOT NULL,
+    told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, case_id, subject)
+);

@@ -1,0 +1,107 @@
+"""Campaigns' cases and rulings, and the frameworks that people approved."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from chassis.decision import Key, Loaded, Message
+from chassis.fold import key_of
+from chassis.postgres import Conn
+from chassis.states import States
+from contracts.event import CampaignId, Tenant
+from escalation.domain.state import Escalation, Shared
+
+STATES = States(TypeAdapter(Escalation))
+
+_FRAMEWORKS = "SELECT tenant, framework FROM framework_approval WHERE tenant = ANY($1::text[])"
+_LEARN = """
+INSERT INTO framework_approval (tenant, framework) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
+"""
+_INDEX_CASES = """
+INSERT INTO case_index (tenant, case_id, campaign_id, kind, status, severity, opened_at, deadline)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (tenant, case_id) DO UPDATE SET status = excluded.status
+"""
+_INDEX_DECISIONS = """
+INSERT INTO decision_index (tenant, decision_id, campaign_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+_CASE = "SELECT campaign_id FROM case_index WHERE (tenant, case_id) = ($1, $2)"
+_DECISION = "SELECT campaign_id FROM decision_index WHERE (tenant, decision_id) = ($1, $2)"
+_CASES = """
+SELECT case_id, campaign_id
+  FROM case_index
+ WHERE tenant = $1 AND ($2 OR status = 'open')
+ ORDER BY status = 'open' DESC, deadline
+ LIMIT 200
+"""
+_OPEN = """
+SELECT severity, count(*) AS open, extract(epoch FROM clock_timestamp() - min(opened_at))::float8 AS oldest
+  FROM case_index WHERE status = 'open' GROUP BY severity
+"""
+_TELL = """
+INSERT INTO notification (tenant, case_id, subject) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
+"""
+
+
+async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Escalation, Shared]]:
+    keys = {key_of(message.meta) for message in messages}
+    states = await STATES.load(conn, keys)
+    rows = await conn.fetch(_FRAMEWORKS, sorted({key.tenant for key in keys}))
+    known: dict[str, set[str]] = {}
+    for row in rows:
+        known.setdefault(row["tenant"], set()).add(row["framework"])
+    return {key: Loaded(states.get(key), Shared(frozenset(known.get(key.tenant, ())))) for key in keys}
+
+
+async def save(conn: Conn, touched: Mapping[Key, Loaded[Escalation, Shared]]) -> None:
+    await STATES.save(conn, {key: loaded.state for key, loaded in touched.items()})
+    learned = [
+        (key.tenant, framework) for key, loaded in touched.items() for framework in sorted(loaded.shared.learned)
+    ]
+    if learned:
+        await conn.execute(_LEARN, [tenant for tenant, _ in learned], [framework for _, framework in learned])
+    kept = [(key, loaded.state) for key, loaded in touched.items() if loaded.state is not None]
+    cases = [
+        (
+            key.tenant, case.case_id, key.campaign, case.kind.value, case.status.value, case.severity.value,
+            case.opened_at, case.deadline,
+        )
+        for key, state in kept
+        for case in state.cases.values()
+    ]  # fmt: skip
+    if cases:
+        await conn.executemany(_INDEX_CASES, cases)
+    decisions = [(key.tenant, decision, key.campaign) for key, state in kept for decision in state.proposals]
+    if decisions:
+        await conn.executemany(_INDEX_DECISIONS, decisions)
+
+
+async def campaign_of_case(conn: Conn, tenant: Tenant, case_id: UUID) -> CampaignId | None:
+    found: CampaignId | None = await conn.fetchval(_CASE, tenant, case_id)
+    return found
+
+
+async def campaign_of_decision(conn: Conn, tenant: Tenant, decision_id: UUID) -> CampaignId | None:
+    found: CampaignId | None = await conn.fetchval(_DECISION, tenant, decision_id)
+    return found
+
+
+async def state_of(conn: Conn, key: Key) -> Escalation | None:
+    return (await STATES.load(conn, [key])).get(key)
+
+
+async def cases(conn: Conn, tenant: Tenant, closed_too: bool) -> list[tuple[UUID, CampaignId]]:
+    """(case, campaign), open ones first, most urgent first; at most 200."""
+    rows = await conn.fetch(_CASES, tenant, closed_too)
+    return [(row["case_id"], row["campaign_id"]) for row in rows]
+
+
+async def open_by_severity(conn: Conn) -> dict[str, tuple[int, float]]:
+    """How many cases are open, and the age of the oldest in seconds."""
+    return {row["severity"]: (row["open"], row["oldest"]) for row in await conn.fetch(_OPEN)}
+
+
+async def tell(conn: Conn, tenant: Tenant, case_id: UUID, told: Sequence[str]) -> None:
+    """Put the case into the inbox of each of `told`."""
+    await conn.execute(_TELL, tenant, case_id, list(told))

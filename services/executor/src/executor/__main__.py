@@ -1,0 +1,5 @@
+from chassis.main import main
+from executor.app import build
+from executor.settings import Settings
+
+main("executor", Settings, build)

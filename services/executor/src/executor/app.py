@@ -1,0 +1,78 @@
+"""Wiring: the only module of the executor that knows what the chassis runs."""
+
+from uuid import uuid4
+
+from chassis.fold import Fold
+from chassis.plans import Plans
+from chassis.recipients import load_keys
+from chassis.service import Parts
+from chassis.tasks import Kind
+from contracts.briefing import PlanIssued
+from contracts.escalation import ActionCleared, CaseOpened
+from contracts.inbound import RecipientEventReported
+from contracts.monitor import OutcomeVerified, TriggerFired
+from executor import store
+from executor.api import Api
+from executor.api_unsubscribe import UnsubscribePages
+from executor.dispatch import Dispatcher
+from executor.domain.decide import decide
+from executor.domain.proposing import SEND, TOOL
+from executor.drafts import CheckMail, DraftMail, RenderMails
+from executor.effects import AssembleOptions, Dispatch
+from executor.journal import Journal
+from executor.mail import Stamp
+from executor.metrics import DECISIONS, observe
+from executor.preparation import Preparation
+from executor.sends import Sends
+from executor.settings import Settings
+from executor.smtp import SmtpTool
+from executor.writer import TemplateWriter
+from policy.organisation import load_organisation
+
+
+async def build(parts: Parts) -> None:
+    settings = parts.settings
+    assert isinstance(settings, Settings)
+    sender = load_organisation(settings.organisation).sender
+    unsubscribe_key = bytes.fromhex(settings.unsubscribe_key.read_text().strip())
+    plans = Plans()
+    dispatcher = Dispatcher(
+        db=parts.db,
+        sends=Sends(sender, TOOL, SEND),
+        tool=SmtpTool(settings.smtp_host, settings.smtp_port, sender.from_address, sandbox=settings.sandbox),
+        stamp=Stamp(settings.dkim_domain, settings.dkim_selector, settings.dkim_key.read_bytes()),
+        journal=Journal(settings.journal, f"{settings.replica or 'executor'}.{uuid4().hex}.jsonl"),
+        public_url=settings.public_url.rstrip("/"),
+        unsubscribe_key=unsubscribe_key,
+        plans=plans,
+    )
+    preparation = Preparation(parts.db, dispatcher, TemplateWriter(), plans)
+    keys = load_keys(settings.tenant_keys)
+    parts.applier = Fold(
+        decide,
+        store.load,
+        store.save,
+        None,
+        DECISIONS,
+        keeps_plans=True,
+        observe=observe,
+        verifier=parts.verifier,
+        plans=plans,
+    )
+    parts.topics = (
+        PlanIssued.topic,
+        ActionCleared.topic,
+        CaseOpened.topic,
+        TriggerFired.topic,
+        OutcomeVerified.topic,
+        RecipientEventReported.topic,
+    )
+    parts.kinds = {
+        DraftMail.kind: Kind(DraftMail, preparation.draft),
+        CheckMail.kind: Kind(CheckMail, preparation.check),
+        RenderMails.kind: Kind(RenderMails, preparation.render),
+        Dispatch.kind: Kind(Dispatch, dispatcher.work, attempts=8),
+        AssembleOptions.kind: Kind(AssembleOptions, preparation.options, attempts=10),
+    }
+    parts.worker_slots = 3
+    parts.routes = [*Api(parts, keys.get).routes(), *UnsubscribePages(parts, unsubscribe_key).routes()]

@@ -1,0 +1,114 @@
+"""What is the next step? Pure: no I/O, no clock, no randomness. What may leave is decided again by the guard."""
+
+from datetime import datetime
+
+from chassis.decision import Decision, Loaded, Message, TaskFailed
+from contracts.briefing import PlanIssued
+from contracts.escalation import (
+    ActionCleared,
+    ActionDenied,
+    ApprovalGiven,
+    ApprovalRefused,
+    CaseExpired,
+    CaseOpened,
+    CaseResolved,
+    CaseWithdrawn,
+    ClearanceRevoked,
+)
+from contracts.executor import AudienceImported, KillSwitchChanged
+from contracts.inbound import RecipientEventReported
+from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
+from contracts.plan import Response
+from executor.commands import (
+    CancelCampaign,
+    ChangeKillSwitch,
+    ImportAudience,
+    PauseCampaign,
+    ResumeCampaign,
+    Unsubscribe,
+    WaiveItem,
+)
+from executor.domain import halting, people, preparing, sending
+from executor.domain.flow import Here, Ruling
+from executor.domain.state import Campaign, Reason
+from executor.drafts import Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
+from executor.effects import AssembleOptions, Dispatch, Dispatched, OptionsAssembled, Shared
+
+
+def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: datetime) -> Ruling:
+    body = message.body
+    match body:
+        case PlanIssued():
+            return preparing.begun(here, body)
+        case ImportAudience():
+            event = AudienceImported(
+                audience=body.audience,
+                contacts=body.contacts,
+                with_consent=body.with_consent,
+                content_hash=body.content_hash,
+                actor=body.actor.subject,
+            )
+            return Decision(Reason.AUDIENCE_IMPORTED, here.state, (event,))
+        case ChangeKillSwitch():
+            changed = KillSwitchChanged(
+                scope=body.scope, engaged=body.engaged, actor=body.actor.subject, reason=body.reason
+            )
+            return Decision(Reason.KILL_SWITCH_CHANGED, here.state, (changed,))
+        case Unsubscribe():
+            return people.unsubscribed(here, body)
+        case RecipientEventReported():
+            return people.reported(here, body)
+        case _:
+            if here.state is None:
+                return Decision(Reason.NOTED, None)
+            return _within(here, here.state, message, now)
+
+
+def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Ruling:
+    """What a campaign that has a plan does about a message."""
+    meta, body = message.meta, message.body
+    match body:
+        case Drafted():
+            return preparing.drafted(state, body)
+        case Checked():
+            return preparing.checked(state, body)
+        case MailsRendered():
+            return preparing.rendered(here, state, body, meta)
+        case WaiveItem():
+            return preparing.waived(here, state, body, meta)
+        case ActionCleared():
+            return sending.cleared(here, state, body, message, now)
+        case ActionDenied():
+            return sending.denied(state, body)
+        case ClearanceRevoked():
+            return sending.revoked(here, state, body, message)
+        case Dispatched():
+            return sending.dispatched(here, state, body)
+        case TriggerFired(response=Response.PAUSE | Response.ESCALATE):
+            return halting.triggered(here, state, body, meta)
+        case TriggerFired():
+            return sending.verdict(state, body)
+        case OptionsAssembled():
+            return halting.assembled(here, state, body, meta)
+        case PauseCampaign():
+            return halting.paused(here, state, body)
+        case ResumeCampaign():
+            return halting.resume(state)
+        case CancelCampaign():
+            return halting.cancelled(here, state)
+        case OutcomeVerified() | OutcomeRejected():
+            return sending.outcome(state, body)
+        case CaseOpened():
+            return people.case_opened(state, body)
+        case CaseResolved() | CaseExpired() | CaseWithdrawn():
+            return people.case_closed(state, body.case_id)
+        case ApprovalGiven() | ApprovalRefused():
+            return people.settled_by_person(here, state, body)
+        case TaskFailed(task=DraftMail() | CheckMail() | RenderMails() as task):
+            return preparing.failed(state, task, body.error)
+        case TaskFailed(task=Dispatch() as task):
+            return sending.failed(here, state, task, body.error)
+        case TaskFailed(task=AssembleOptions()):
+            return Decision(Reason.STEP_FAILED, state)
+        case _:
+            return Decision(Reason.NOTED, state)

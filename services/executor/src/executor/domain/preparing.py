@@ -1,0 +1,137 @@
+"""From a plan to a proposal: draft, check, render, checklist. Pure."""
+
+from dataclasses import replace
+
+from chassis.decision import Decision, Task
+from contracts.briefing import PlanIssued
+from contracts.event import Event, Meta
+from contracts.executor import (
+    ArtefactChecked,
+    ArtefactDrafted,
+    ArtefactKind,
+    CampaignStage,
+    ChecklistItemWaived,
+    StepFailed,
+    WorkBegun,
+)
+from executor.commands import WaiveItem
+from executor.domain import proposing
+from executor.domain.checklist import blocking, checklist
+from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
+from executor.domain.state import Artefact, Audience, Campaign, Reason
+from executor.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
+from executor.effects import SetGuard
+
+
+def begun(here: Here, issued: PlanIssued) -> Ruling:
+    """A plan arrived: work begins."""
+    version = issued.plan.version
+    if here.state is not None:
+        return Decision(Reason.KNOWN, here.state)
+    state = Campaign(
+        plan_version=version,
+        plan_hash=issued.plan_hash,
+        name=issued.plan.brief.name,
+        steps={step.id: "open" for step in issued.plan.steps},
+        artefacts={name: Artefact(name=name, revision=1) for name in sorted(SEGMENTS)},
+    )
+    state, moved = to_stage(state, CampaignStage.EXECUTION, "plan_issued")
+    tasks = tuple(Task(DraftMail(artefact=name, plan_version=version, revision=1)) for name in sorted(SEGMENTS))
+    shared = here.shared.asking(SetGuard(fence=0, halted=False))
+    return Decision(Reason.WORK_BEGUN, state, (WorkBegun(plan_version=version), *moved), tasks, shared)
+
+
+def drafted(state: Campaign, draft: Drafted) -> Ruling:
+    known = state.artefacts[draft.artefact]
+    made = replace(known, revision=draft.revision, template=draft.template, content_hash=draft.content_hash)
+    state = replace(state, artefacts={**state.artefacts, draft.artefact: made})
+    events: tuple[Event, ...] = (
+        ArtefactDrafted(
+            plan_version=draft.plan_version,
+            artefact=draft.artefact,
+            kind=ArtefactKind.EMAIL,
+            revision=draft.revision,
+            template=draft.template,
+            drafted_by="templates",
+            content_hash=draft.content_hash,
+        ),
+    )
+    if all(one.content_hash for one in state.artefacts.values()):
+        state, done = step_done(state, "draft", f"{len(state.artefacts)} mails drafted")
+        events = (*events, *done)
+    check = CheckMail(
+        artefact=draft.artefact,
+        plan_version=draft.plan_version,
+        revision=draft.revision,
+        content_hash=draft.content_hash,
+    )
+    return Decision(Reason.DRAFTED, state, events, (Task(check),))
+
+
+def checked(state: Campaign, check: Checked) -> Ruling:
+    artefact = replace(state.artefacts[check.artefact], results=check.results, checked=True)
+    state = replace(state, artefacts={**state.artefacts, check.artefact: artefact})
+    events: tuple[Event, ...] = (
+        ArtefactChecked(
+            plan_version=check.plan_version,
+            artefact=check.artefact,
+            revision=check.revision,
+            content_hash=check.content_hash,
+            results=check.results,
+            passed=artefact.passed,
+        ),
+    )
+    tasks: tuple[Task, ...] = ()
+    if all(one.checked for one in state.artefacts.values()):
+        tasks = (Task(RenderMails(plan_version=state.plan_version)),)
+        if all(one.passed for one in state.artefacts.values()):
+            state, done = step_done(state, "check", "every check passes")
+            events = (*events, *done)
+    return Decision(Reason.CHECKED if artefact.passed else Reason.CHECK_FAILED, state, events, tasks)
+
+
+def rendered(here: Here, state: Campaign, mails: MailsRendered, meta: Meta) -> Ruling:
+    audience = Audience(
+        snapshot_hash=mails.snapshot_hash,
+        content_hash=mails.content_hash,
+        audience_hash=mails.audience_hash,
+        members=mails.members,
+        recipients=mails.recipients,
+        without_consent=mails.without_consent,
+        suppressed=mails.suppressed,
+        checks=mails.checks,
+    )
+    state, done = step_done(
+        replace(state, audience=audience), "render", f"{mails.recipients} mails rendered, one per eligible recipient"
+    )
+    return _propose(here, state, meta, done)
+
+
+def waived(here: Here, state: Campaign, command: WaiveItem, meta: Meta) -> Ruling:
+    """A named person lets a failing item pass."""
+    open_items = [item.check for item in blocking(checklist(plan_of(here, state), state))]
+    if not state.running or state.audience is None or command.item not in open_items:
+        return Decision(Reason.NOTHING_TO_WAIVE, state)
+    event = ChecklistItemWaived(
+        plan_version=state.plan_version, item=command.item, actor=command.actor.subject, reason=command.reason
+    )
+    state = replace(state, waived={**state.waived, command.item: f"{command.actor.subject}: {command.reason}"})
+    proposed = _propose(here, state, meta, (event,))
+    return replace(proposed, reason=Reason.WAIVED)
+
+
+def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails, error: str) -> Ruling:
+    event = StepFailed(plan_version=state.plan_version, step=task.kind, because=error[:4000])
+    return Decision(Reason.STEP_FAILED, replace(state, steps={**state.steps, task.kind: "failed"}), (event,))
+
+
+def _propose(here: Here, state: Campaign, meta: Meta, before: tuple[Event, ...]) -> Ruling:
+    """Ask for the ruling, once the whole checklist passes or is waived."""
+    issued = plan_of(here, state)
+    if blocking(checklist(issued, state)):
+        return Decision(Reason.CHECKLIST_BLOCKS, state, before)
+    assert state.audience is not None
+    proposal = proposing.first_send(meta, issued, state)
+    remembered = proposing.remembered(proposal, proposing.found_send(state.audience))
+    state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
+    return Decision(Reason.PROPOSED, state, (*before, proposal))

@@ -1,0 +1,216 @@
+"""Proposals: complete decision records, made from the plan and what was rendered. Pure."""
+
+from datetime import timedelta
+from math import sqrt
+from uuid import UUID
+
+from contracts.briefing import PlanIssued
+from contracts.decision import (
+    Action,
+    BlastRadius,
+    Candidate,
+    DecidedBy,
+    LegalClass,
+    Prediction,
+    Reversibility,
+    ReversibilityClass,
+    Source,
+    Taint,
+)
+from contracts.event import Meta, Money
+from contracts.executor import ActionProposed
+from contracts.framing import digest, named
+from contracts.plan import ActionClass, HandledBy
+from executor.domain.state import Audience, Campaign, Proposal
+from executor.drafts import SEGMENTS
+from executor.effects import OptionFound
+
+TOOL = "smtp"
+SEND, CANCEL = "send_campaign", "cancel"
+PLANNER = DecidedBy(id="planner.templates", version="1", model=None, prompt_hash=None)
+HORIZON = timedelta(days=7)
+
+
+def decision_of(cause: Meta, option: str) -> UUID:
+    return named(str(cause.event_id), "decision", option)
+
+
+def first_send(cause: Meta, issued: PlanIssued, state: Campaign) -> ActionProposed:
+    """The send to everybody who may be written to."""
+    assert state.audience is not None
+    audience = state.audience
+    option = OptionFound(
+        id="send",
+        snapshot_hash=audience.snapshot_hash,
+        content_hash=audience.content_hash,
+        recipients=audience.recipients,
+    )
+    candidates = (
+        Candidate(id="send", summary="Write to everybody with consent, in waves", propensity=1.0),
+        Candidate(id="half", summary="Write to half of them first, and wait a day", propensity=0.0),
+        Candidate(id="nothing", summary="Write to nobody", propensity=0.0),
+    )
+    return _proposal(
+        cause,
+        issued,
+        state,
+        option,
+        answers=None,
+        candidates=candidates,
+        title=f"Send {issued.plan.brief.name!r} to {audience.recipients} people",
+        strategy=f"Write while it is fresh, {issued.plan.policy.waves.first} first; go on only when they went well.",
+        if_ignored="Nothing is sent, and interest fades day by day.",
+    )
+
+
+def option_of(
+    cause: Meta, issued: PlanIssued, state: Campaign, options: tuple[OptionFound, ...], nth: int
+) -> ActionProposed:
+    """One thing a halted campaign could do next."""
+    option = options[nth]
+    told = {
+        "resume_without_domain": (
+            f"Go on without the failing domain: {option.recipients} people get their mail",
+            "The failures come from one domain; the others are not to blame.",
+        ),
+        "resume_all": (
+            f"Go on with everybody left: {option.recipients} people",
+            "The failures are accepted; the sender's reputation may suffer.",
+        ),
+        "stop": ("Stop: nobody else gets a mail", "Give up the rest rather than risk more."),
+    }[option.id]
+    candidates = tuple(
+        Candidate(id=one.id, summary=f"{one.recipients} people", propensity=1.0 if one is options[0] else 0.0)
+        for one in options
+    )
+    assert state.halt is not None
+    return _proposal(
+        cause,
+        issued,
+        state,
+        option,
+        answers=state.halt.trigger_id,
+        candidates=candidates,
+        title=told[0],
+        strategy=told[1],
+        if_ignored="The campaign stays halted: nobody else gets a mail.",
+    )
+
+
+def remembered(proposal: ActionProposed, option: OptionFound) -> Proposal:
+    """What the grant will be held against."""
+    return Proposal(
+        decision_id=proposal.decision_id,
+        action=proposal.action,
+        plan_version=proposal.plan_version,
+        plan_hash=proposal.plan_hash,
+        policy_hash=proposal.policy_hash,
+        snapshot_hash=option.snapshot_hash,
+        recipients=option.recipients,
+        option=option.id,
+        title=proposal.title,
+    )
+
+
+def found_send(audience: Audience) -> OptionFound:
+    return OptionFound(
+        id="send",
+        snapshot_hash=audience.snapshot_hash,
+        content_hash=audience.content_hash,
+        recipients=audience.recipients,
+    )
+
+
+def predicted(issued: PlanIssued, recipients: int) -> Prediction:
+    """Outcomes expected of `recipients`: n x the brief's prior rate, with the 95 % normal interval of a binomial."""
+    rate = issued.plan.brief.worth.expected_rate
+    mid = recipients * rate
+    half = 1.96 * sqrt(recipients * rate * (1 - rate))
+    return Prediction(
+        metric=issued.plan.brief.objective.outcome.value,
+        low=round(max(0.0, mid - half), 1),
+        mid=round(mid, 1),
+        high=round(mid + half, 1),
+        horizon=HORIZON,
+    )
+
+
+def _proposal(
+    cause: Meta,
+    issued: PlanIssued,
+    state: Campaign,
+    option: OptionFound,
+    *,
+    answers: UUID | None,
+    candidates: tuple[Candidate, ...],
+    title: str,
+    strategy: str,
+    if_ignored: str,
+) -> ActionProposed:
+    plan, brief = issued.plan, issued.plan.brief
+    stop = option.id == "stop"
+    assert state.audience is not None
+    people = 0 if stop else option.recipients
+    money = Money(micros=people * brief.budget.per_mail.micros, currency=brief.budget.per_mail.currency)
+    return ActionProposed(
+        decision_id=decision_of(cause, option.id),
+        plan_version=plan.version,
+        plan_hash=issued.plan_hash,
+        policy_hash=plan.policy_hash,
+        decision_type="stop" if stop else "send_email",
+        handled_by=HandledBy.RULE,
+        decided_by=PLANNER,
+        autonomy_rung=plan.policy.autonomy_rung,
+        action=Action(
+            tool=TOOL,
+            verb=CANCEL if stop else SEND,
+            action_class=ActionClass.REDUCE if stop else ActionClass.PUBLISH,
+            target=brief.audience.segment_ref,
+            params_hash=digest("handrail/params/v1", option.id, option.snapshot_hash, str(option.recipients)),
+            content_hash=option.content_hash,
+            answers=answers,
+        ),
+        candidates=candidates,
+        chosen=option.id,
+        confidence=1.0,
+        prediction=predicted(issued, people),
+        sources=_sources(issued, state),
+        patterns=(),
+        strategy=strategy,
+        rule_versions=plan.policy.rule_versions,
+        reversibility=Reversibility(
+            reversibility_class=ReversibilityClass.COMPENSABLE if stop else ReversibilityClass.IRREVERSIBLE,
+            undo_window=timedelta(0),
+        ),
+        blast_radius=BlastRadius(
+            people=people,
+            irreversible_share=0.0 if stop else 1.0,
+            money_at_risk=money,
+            legal_class=LegalClass.NONE if stop else LegalClass.COMMERCIAL_MAIL,
+        ),
+        cost_of_error=Money(micros=0, currency=money.currency) if stop else plan.costs.of_error,
+        cost_of_delay=plan.costs.of_delay_per_day,
+        tool_reason="the only mail tool the policy approves",
+        recipients=people,
+        title=title,
+        if_ignored=if_ignored,
+        preview=tuple(sorted(SEGMENTS)),
+    )
+
+
+def _sources(issued: PlanIssued, state: Campaign) -> tuple[Source, ...]:
+    assert state.audience is not None
+    drafts = [
+        Source(ref=f"artefact {one.name} revision {one.revision}", hash=one.content_hash, taint=Taint.OURS)
+        for one in state.artefacts.values()
+        if one.content_hash
+    ]
+    return (
+        Source(ref="brief", hash=digest("brief", issued.plan.brief.model_dump_json()), taint=Taint.PERSON),
+        Source(
+            ref=f"audience {issued.plan.brief.audience.segment_ref}",
+            hash=state.audience.audience_hash,
+            taint=Taint.OUTSIDE,
+        ),
+        *drafts,
+    )

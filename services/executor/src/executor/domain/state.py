@@ -1,0 +1,146 @@
+"""What the executor remembers of a campaign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from contracts.decision import Action
+from contracts.executor import CampaignOutcome, CampaignStage, CheckResult
+
+
+class Reason(StrEnum):
+    """Why a decision went the way it did. Also the `reason` label of the decisions metric."""
+
+    WORK_BEGUN = "work_begun"
+    KNOWN = "known"
+    DRAFTED = "drafted"
+    CHECKED = "checked"
+    CHECK_FAILED = "check_failed"
+    PROPOSED = "proposed"
+    CHECKLIST_BLOCKS = "checklist_blocks"
+    WAIVED = "waived"
+    NOTHING_TO_WAIVE = "nothing_to_waive"
+    GRANT_TAKEN = "grant_taken"
+    GRANT_REFUSED = "grant_refused"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    SENDING = "sending"
+    WAVE_DONE = "wave_done"
+    SENT = "sent"
+    DISPATCH_REFUSED = "dispatch_refused"
+    HALTED = "halted"
+    HALTED_ALREADY = "halted_already"
+    NEXT_WAVE = "next_wave"
+    OPTIONS_PROPOSED = "options_proposed"
+    OUTCOME_TAKEN = "outcome_taken"
+    CASE_SEEN = "case_seen"
+    SUPPRESSED = "suppressed"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+    NOT_HALTED = "not_halted"
+    NOT_RUNNING = "not_running"
+    STEP_FAILED = "step_failed"
+    AUDIENCE_IMPORTED = "audience_imported"
+    KILL_SWITCH_CHANGED = "kill_switch_changed"
+    NOTED = "noted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    name: str
+    revision: int
+    template: str = ""
+    content_hash: str = ""
+    results: tuple[CheckResult, ...] = ()
+    checked: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.checked and not [one for one in self.results if one.verdict.value in ("fail", "error")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """What rendering came to."""
+
+    snapshot_hash: str
+    content_hash: str
+    audience_hash: str
+    members: int
+    recipients: int
+    without_consent: int
+    suppressed: int
+    checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a grant must match."""
+
+    decision_id: UUID
+    action: Action
+    plan_version: int
+    plan_hash: str
+    policy_hash: str
+    snapshot_hash: str
+    recipients: int
+    option: str
+    title: str
+    state: str = "pending"
+    """pending, granted, denied or refused."""
+    grant_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """The send in hand: wave by wave."""
+
+    decision_id: UUID
+    grant_id: UUID
+    wave: int
+    waves: Mapping[int, int]
+    """Size by wave."""
+    wave_done: bool = False
+    succeeded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    skipped: int = 0
+
+    @property
+    def settled(self) -> int:
+        return self.succeeded + self.failed + self.unknown + self.skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    because: str
+    trigger_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """Everything about one campaign but its effects and contacts."""
+
+    plan_version: int
+    plan_hash: str = ""
+    name: str = ""
+    stage: CampaignStage = CampaignStage.BRIEFING
+    stage_before: CampaignStage = CampaignStage.BRIEFING
+    open_cases: tuple[UUID, ...] = ()
+    steps: Mapping[str, str] = field(default_factory=dict)
+    artefacts: Mapping[str, Artefact] = field(default_factory=dict)
+    audience: Audience | None = None
+    waived: Mapping[str, str] = field(default_factory=dict)
+    proposals: Mapping[UUID, Proposal] = field(default_factory=dict)
+    sending: Sending | None = None
+    sent_before: int = 0
+    """Mails that left under earlier decisions of the same step."""
+    launched: bool = False
+    halt: Halt | None = None
+    fence: int = 0
+    finished: CampaignOutcome | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.finished is None

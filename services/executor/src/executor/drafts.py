@@ -1,0 +1,122 @@
+"""Drafts and rendered mails as values, and the hashes that an approval binds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import ClassVar
+
+from chassis.decision import TaskBody
+from contracts.event import Count, Domain, Name, Sha256, Value
+from contracts.executor import CheckResult
+from contracts.framing import digest, f
+
+SEGMENTS = {"mail.attended": "attended", "mail.no_show": "no_show"}
+"""Which part of the audience gets which artefact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mail with merge tags `[[name|fallback]]` still in it."""
+
+    name: str
+    segment: str
+    template: str
+    subject: str
+    preheader: str
+    body_text: str
+    body_html: str
+
+    @property
+    def content_hash(self) -> str:
+        parts = (self.subject, self.preheader, self.body_text, self.body_html)
+        return digest("handrail/draft/v1", self.name, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as one recipient gets it."""
+
+    subject: str
+    text: str
+    html: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the framed subject, text and html, in UTF-8 with LF: a judge recomputes it from the mail."""
+        return digest(self.subject, self.text, self.html)
+
+
+def snapshot_hash(mails: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over the framed (recipient hash, digest) pairs, sorted by recipient hash."""
+    parts: list[str] = []
+    for recipient, mail_digest in sorted(mails):
+        parts += [recipient, mail_digest]
+    return sha256(f(*parts)).hexdigest()
+
+
+def content_hash(
+    snapshot: str, *, from_address: str, reply_to: str, tool: str, verb: str, plan_version: int, policy_hash: str
+) -> str:
+    """What an approval binds: every mail by its snapshot, its sender, the tool, the plan and the policy."""
+    return digest("handrail/content/v1", snapshot, from_address, reply_to, tool, verb, str(plan_version), policy_hash)
+
+
+class DraftMail(TaskBody):
+    kind: ClassVar[str] = "draft"
+    artefact: Name
+    plan_version: int
+    revision: int
+
+
+class Drafted(Value):
+    artefact: Name
+    plan_version: int
+    revision: int
+    template: Name
+    content_hash: Sha256
+
+
+class CheckMail(TaskBody):
+    kind: ClassVar[str] = "check"
+    artefact: Name
+    plan_version: int
+    revision: int
+    content_hash: Sha256
+
+
+class Checked(Value):
+    artefact: Name
+    plan_version: int
+    revision: int
+    content_hash: Sha256
+    results: tuple[CheckResult, ...]
+
+
+class RenderMails(TaskBody):
+    kind: ClassVar[str] = "render"
+    plan_version: int
+
+
+class DomainCount(Value):
+    domain: Domain
+    recipients: Count
+
+
+class MailsRendered(Value):
+    """What the audience came to, and the hashes of what it would get."""
+
+    plan_version: int
+    snapshot_hash: Sha256
+    content_hash: Sha256
+    audience_hash: Sha256
+    members: Count
+    recipients: Count
+    without_consent: Count
+    suppressed: Count
+    by_artefact: tuple[tuple[Name, Count], ...]
+    checks: tuple[CheckResult, ...]
+
+
+def by_segment(names: Sequence[str]) -> dict[str, str]:
+    """artefact of each segment."""
+    return {SEGMENTS[name]: name for name in names}

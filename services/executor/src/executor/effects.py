@@ -1,0 +1,156 @@
+"""What the fold and the dispatcher say to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, TypeAlias
+from uuid import UUID
+
+from chassis.decision import TaskBody
+from contracts.codec import Header
+from contracts.event import Count, Domain, Name, RecipientHash, Sha256, Value
+from contracts.executor import Effect, SuppressionReason
+
+
+class Dispatch(TaskBody):
+    """Send what is planned of one wave, some at a time."""
+
+    kind: ClassVar[str] = "dispatch"
+    decision_id: UUID
+    grant_id: UUID
+    plan_version: int
+    wave: int
+    fence: int
+
+
+class Dispatched(Value):
+    """What one run of the dispatcher did; `refused` says why it did nothing."""
+
+    decision_id: UUID
+    grant_id: UUID
+    wave: int
+    wave_size: Count
+    effects: tuple[Effect, ...]
+    left_in_wave: Count
+    left_in_send: Count
+    refused: Name | None
+    retry_at: datetime | None
+
+
+class AssembleOptions(TaskBody):
+    """Find out what a halted campaign could do next."""
+
+    kind: ClassVar[str] = "assemble_options"
+    trigger_id: UUID | None
+    plan_version: int
+    bad_domains: tuple[Domain, ...]
+
+
+class OptionFound(Value):
+    """Who would still get their mail."""
+
+    id: Name
+    snapshot_hash: Sha256
+    content_hash: Sha256
+    recipients: Count
+
+
+class OptionsAssembled(Value):
+    trigger_id: UUID | None
+    plan_version: int
+    options: tuple[OptionFound, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepGrant:
+    """A verified grant, with the bytes it came in, and how its send is cut into waves."""
+
+    grant_id: UUID
+    decision_id: UUID
+    plan_version: int
+    content_hash: str
+    policy_hash: str
+    snapshot_hash: str
+    from_wave: int
+    first_wave: int
+    next_waves: int
+    granted_at: datetime
+    expires_at: datetime
+    headers: tuple[Header, ...]
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeGrant:
+    grant_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonPlanned:
+    """What was never dispatched of a decision will not be."""
+
+    decision_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """An uncertain effect was settled."""
+
+    effect_id: UUID
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetGuard:
+    """What the guard must see from now on."""
+
+    fence: int
+    halted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    recipient_hash: RecipientHash
+    domain: str
+    reason: SuppressionReason
+
+
+@dataclass(frozen=True, slots=True)
+class SeeEvidence:
+    """The world reported on an effect, whatever we know of it."""
+
+    effect_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReported:
+    """These outcomes are in the events of this decision."""
+
+    decision_id: UUID
+    effects: tuple[UUID, ...]
+
+
+Change: TypeAlias = KeepGrant | RevokeGrant | AbandonPlanned | Settle | SetGuard | Suppress | SeeEvidence | MarkReported
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """An effect whose answer was lost."""
+
+    recipient_hash: str
+    domain: str
+    decision_id: UUID
+    plan_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Facts beside the fold's state, as far as the messages at hand need them, and the changes asked for."""
+
+    suppressed: frozenset[str] = frozenset()
+    uncertain: Mapping[UUID, Uncertain] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+
+    def asking(self, *changes: Change) -> "Shared":
+        return Shared(self.suppressed, self.uncertain, (*self.changes, *changes))

@@ -1,0 +1,193 @@
+"""May this exact effect happen now? One transaction decides for up to 50 intents, under the campaign's lock.
+
+Lock order: campaign, kill switches, intents, touches by recipient. Any miss rolls everything back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from chassis.decision import Key
+from chassis.postgres import Conn, Database
+from contracts.plan import Plan
+from executor import kill_switch
+from executor.drafts import Rendered
+from executor.effects import Dispatch
+from executor.quiet_hours import allowed_from
+from executor.refusal import Refused
+from executor.sends import Sends
+
+BATCH = 50
+LEASE = timedelta(minutes=5)
+LATER = timedelta(seconds=5)
+
+_LOCK = "SELECT clock_timestamp() FROM campaign WHERE (tenant, campaign_id) = ($1, $2) FOR UPDATE"
+_GUARD = "SELECT fence, halted FROM campaign_guard WHERE (tenant, campaign_id) = ($1, $2)"
+_PARKED = "SELECT 1 FROM dead_letter WHERE (tenant, campaign_id) = ($1, $2) LIMIT 1"
+_PLANNED = """
+SELECT i.effect_id, i.recipient_hash, i.recipient_domain, i.variant, i.digest, m.subject, m.body_text, m.body_html,
+       c.address, c.timezone, k.state AS consent, s.reason AS suppressed
+  FROM effect_intent AS i
+  JOIN mail AS m USING (tenant, campaign_id, plan_version, recipient_hash)
+  LEFT JOIN contact AS c USING (tenant, recipient_hash)
+  LEFT JOIN consent AS k USING (tenant, recipient_hash)
+  LEFT JOIN suppression AS s USING (tenant, recipient_hash)
+ WHERE (i.tenant, i.campaign_id, i.decision_id, i.wave) = ($1, $2, $3, $4) AND i.state = 'planned'
+   AND (i.not_before IS NULL OR i.not_before <= clock_timestamp())
+ ORDER BY i.position
+ LIMIT $5
+   FOR UPDATE OF i
+"""
+_SKIP = """
+UPDATE effect_intent AS i SET state = 'skipped', because = row.because
+  FROM unnest($4::uuid[], $5::text[]) AS row (effect_id, because)
+ WHERE (i.tenant, i.campaign_id, i.decision_id) = ($1, $2, $3) AND i.effect_id = row.effect_id
+"""
+_POSTPONE = """
+UPDATE effect_intent AS i SET not_before = row.until, because = 'quiet_hours'
+  FROM unnest($4::uuid[], $5::timestamptz[]) AS row (effect_id, until)
+ WHERE (i.tenant, i.campaign_id, i.decision_id) = ($1, $2, $3) AND i.effect_id = row.effect_id
+"""
+# One person's mails of today are one row: its count is read fresh under its lock, earlier days no longer change.
+_TOUCH = """
+INSERT INTO touch (tenant, recipient_hash, day, count)
+SELECT $1, r, $3, 1
+  FROM unnest($2::text[]) AS r
+ WHERE $4 > (SELECT coalesce(sum(t.count), 0) FROM touch AS t
+              WHERE (t.tenant, t.recipient_hash) = ($1, r) AND t.day BETWEEN $3 - 6 AND $3 - 1)
+ ORDER BY r
+ON CONFLICT (tenant, recipient_hash, day) DO UPDATE SET count = touch.count + 1
+ WHERE touch.count < $5
+   AND $4 > touch.count + (SELECT coalesce(sum(t.count), 0) FROM touch AS t
+                            WHERE (t.tenant, t.recipient_hash) = (touch.tenant, touch.recipient_hash)
+                              AND t.day BETWEEN $3 - 6 AND $3 - 1)
+RETURNING recipient_hash
+"""
+_SPEND = """
+UPDATE campaign_guard SET spent = spent + $3 WHERE (tenant, campaign_id) = ($1, $2) AND spent + $3 <= $4 RETURNING spent
+"""
+_DISPATCH = """
+UPDATE effect_intent
+   SET state = 'dispatched', attempts = attempts + 1, lease = $5, leased_until = clock_timestamp() + $6, journal = $7,
+       first_dispatched_at = coalesce(first_dispatched_at, clock_timestamp()), because = ''
+ WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND effect_id = ANY($4::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permitted:
+    """One mail that may leave now."""
+
+    effect_id: UUID
+    recipient_hash: str
+    address: str
+    rendered: Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What may leave under one lease."""
+
+    lease: UUID
+    at: datetime
+    mails: tuple[Permitted, ...]
+
+
+async def permit(db: Database, sends: Sends, key: Key, task: Dispatch, plan: Plan, journal: str) -> Permit:
+    """Dispatch up to 50 planned intents of the task's wave. Raises Refused."""
+    async with db.pool.acquire() as conn, conn.transaction():
+        now: datetime = await conn.fetchval(_LOCK, key.tenant, key.campaign)
+        await _permitted_at_all(conn, key, task)
+        window_ends = await sends.begun(conn, key, task, plan)
+        rows = await conn.fetch(_PLANNED, key.tenant, key.campaign, task.decision_id, task.wave, BATCH)
+        ready = await _persons(conn, key, task, plan, rows, now, window_ends)
+        touched = await _touch(conn, key, plan, [row["recipient_hash"] for row in ready], now)
+        await _skip(conn, key, task, {r["effect_id"]: "frequency" for r in ready if r["recipient_hash"] not in touched})
+        ready = [row for row in ready if row["recipient_hash"] in touched]
+        budget = plan.brief.budget
+        cost = len(ready) * budget.per_mail.micros
+        if ready and await conn.fetchval(_SPEND, key.tenant, key.campaign, cost, budget.total.micros) is None:
+            raise Refused("budget")
+        lease = uuid4()
+        effects = [row["effect_id"] for row in ready]
+        await conn.execute(_DISPATCH, key.tenant, key.campaign, task.decision_id, effects, lease, LEASE, journal)
+        return Permit(lease, now, tuple(_permitted(row) for row in ready))
+
+
+async def _permitted_at_all(conn: Conn, key: Key, task: Dispatch) -> None:
+    if await kill_switch.engaged(conn, key):
+        raise Refused("killed", retry=True)
+    guard = await conn.fetchrow(_GUARD, key.tenant, key.campaign)
+    if guard is None or guard["halted"]:
+        raise Refused("halted")
+    if guard["fence"] != task.fence:
+        raise Refused("fence")
+    if await conn.fetchval(_PARKED, key.tenant, key.campaign):
+        raise Refused("parked", retry=True)
+
+
+async def _persons(
+    conn: Conn,
+    key: Key,
+    task: Dispatch,
+    plan: Plan,
+    rows: list[asyncpg.Record],
+    now: datetime,
+    window_ends: datetime,
+) -> list[asyncpg.Record]:
+    """Those of `rows` who may get a mail now; the others are skipped or postponed, with the reason."""
+    skipped: dict[UUID, str] = {}
+    postponed: dict[UUID, datetime] = {}
+    ready = []
+    for row in rows:
+        if _rendered(row).digest != row["digest"]:
+            raise Refused("content_changed")
+        if row["address"] is None:
+            skipped[row["effect_id"]] = "contact_erased"
+        elif row["suppressed"] is not None:
+            skipped[row["effect_id"]] = "suppressed"
+        elif row["consent"] != "yes":
+            skipped[row["effect_id"]] = "no_consent"
+        elif (until := allowed_from(now, row["timezone"], plan.policy.quiet_hours)) > now:
+            if until > window_ends:
+                skipped[row["effect_id"]] = "quiet_hours"
+            else:
+                postponed[row["effect_id"]] = until
+        elif now > window_ends:
+            skipped[row["effect_id"]] = "send_window_over"
+        else:
+            ready.append(row)
+    await _skip(conn, key, task, skipped)
+    if postponed:
+        values = (list(postponed), list(postponed.values()))
+        await conn.execute(_POSTPONE, key.tenant, key.campaign, task.decision_id, *values)
+    return ready
+
+
+async def _skip(conn: Conn, key: Key, task: Dispatch, skipped: Mapping[UUID, str]) -> None:
+    if skipped:
+        values = (list(skipped), list(skipped.values()))
+        await conn.execute(_SKIP, key.tenant, key.campaign, task.decision_id, *values)
+
+
+async def _touch(conn: Conn, key: Key, plan: Plan, recipients: list[str], now: datetime) -> set[str]:
+    """Those whose frequency boundary, over all campaigns, still has room; counted at once."""
+    limits = plan.policy.frequency
+    rows = await conn.fetch(_TOUCH, key.tenant, sorted(recipients), now.date(), limits.per_week, limits.per_day)
+    return {row["recipient_hash"] for row in rows}
+
+
+def _rendered(row: asyncpg.Record) -> Rendered:
+    return Rendered(row["subject"], row["body_text"], row["body_html"])
+
+
+def _permitted(row: asyncpg.Record) -> Permitted:
+    return Permitted(
+        effect_id=row["effect_id"],
+        recipient_hash=row["recipient_hash"],
+        address=row["address"],
+        rendered=_rendered(row),
+    )

@@ -1,0 +1,95 @@
+"""What began outside, kept outside PostgreSQL: after a crash or a restore it says what may have left.
+
+A line is appended and fsynced before the first byte of an effect, another after its answer. One file per process.
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+
+class Trace(StrEnum):
+    """What a journal knows of an effect."""
+
+    NOTHING = "nothing"
+    """The file is there and has no line: the effect never began."""
+    BEGUN = "begun"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    trace: Trace
+    outcome: str = ""
+    because: str = ""
+
+
+class Journal:
+    """This process's file in the journal folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.name = folder, name
+        self._file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again when this process is gone
+        _sync_folder(folder)
+
+    def begin(self, effect: UUID) -> None:
+        """On disk before this returns."""
+        os.write(self._file, json.dumps({"begin": str(effect)}).encode() + b"\n")
+        os.fsync(self._file)
+
+    def end(self, effect: UUID, outcome: str, because: str) -> None:
+        """Survives this process; after a power cut the effect would be uncertain, which is safe."""
+        line = {"end": str(effect), "outcome": outcome, "because": because}
+        os.write(self._file, json.dumps(line).encode() + b"\n")
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def read(folder: Path, name: str) -> dict[UUID, Found] | None:
+    """What the file `name` knows, by effect; None when there is no such file."""
+    try:
+        lines = (folder / name).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    found: dict[UUID, Found] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # the last line of a process that was killed while it wrote
+            continue
+        if "begin" in entry:
+            found[UUID(entry["begin"])] = Found(Trace.BEGUN)
+        elif "end" in entry:
+            found[UUID(entry["end"])] = Found(Trace.ENDED, entry["outcome"], entry["because"])
+    return found
+
+
+def writer_is_gone(folder: Path, name: str) -> bool:
+    """Whether nobody writes to the file any more: its process held a lock as long as it lived."""
+    try:
+        handle = os.open(folder / name, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is only there after a crash once its folder is on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

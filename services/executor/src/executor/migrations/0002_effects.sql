@@ -1,0 +1,88 @@
+-- Grants as they came, with their signature: what an effect rests on.
+CREATE TABLE approval_grant (
+    tenant        text        NOT NULL,
+    grant_id      uuid        NOT NULL,
+    campaign_id   uuid        NOT NULL,
+    decision_id   uuid        NOT NULL,
+    plan_version  int         NOT NULL,
+    content_hash  text        NOT NULL,
+    policy_hash   text        NOT NULL,
+    snapshot_hash text        NOT NULL,
+    from_wave     int         NOT NULL,
+    first_wave    int         NOT NULL,
+    next_waves    int         NOT NULL,
+    granted_at    timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    headers       bytea[]     NOT NULL,
+    value         bytea       NOT NULL,
+    consumed_at   timestamptz,
+    revoked_at    timestamptz,
+    PRIMARY KEY (tenant, grant_id)
+);
+
+-- One recipient's place in a send. Only a row that was never dispatched may become abandoned.
+CREATE TABLE effect_intent (
+    tenant              text NOT NULL,
+    campaign_id         uuid NOT NULL,
+    plan_version        int  NOT NULL,
+    step                text NOT NULL,
+    recipient_hash      text NOT NULL,
+    decision_id         uuid NOT NULL,
+    effect_id           uuid NOT NULL,
+    grant_id            uuid NOT NULL,
+    recipient_domain    text NOT NULL,
+    variant             text NOT NULL,
+    position            int  NOT NULL,
+    wave                int  NOT NULL,
+    digest              text NOT NULL,
+    state               text NOT NULL CHECK (state IN ('planned', 'dispatched', 'succeeded', 'failed_definite', 'unknown',
+                                                       'skipped', 'abandoned')),
+    because             text NOT NULL DEFAULT '',
+    attempts            int  NOT NULL DEFAULT 0,
+    not_before          timestamptz,
+    journal             text,
+    lease               uuid,
+    leased_until        timestamptz,
+    evidence            text,
+    reported            boolean NOT NULL DEFAULT false, -- its outcome was handed to the fold
+    first_dispatched_at timestamptz,
+    PRIMARY KEY (tenant, campaign_id, plan_version, step, recipient_hash, decision_id),
+    CHECK (state <> 'abandoned' OR first_dispatched_at IS NULL)
+);
+-- One mail per person and step, whatever the decision.
+CREATE UNIQUE INDEX effect_intent_once ON effect_intent (tenant, campaign_id, plan_version, step, recipient_hash)
+ WHERE state <> 'abandoned';
+CREATE INDEX effect_intent_effect ON effect_intent (effect_id);
+CREATE INDEX effect_intent_work ON effect_intent (tenant, campaign_id, decision_id, wave, position)
+ WHERE state IN ('planned', 'dispatched');
+
+-- What the guard reads under the campaign's lock.
+CREATE TABLE campaign_guard (
+    tenant      text    NOT NULL,
+    campaign_id uuid    NOT NULL,
+    fence       bigint  NOT NULL,
+    halted      boolean NOT NULL,
+    spent       bigint  NOT NULL DEFAULT 0, -- micros, reserved when dispatched
+    PRIMARY KEY (tenant, campaign_id)
+);
+
+-- No row counts as engaged. The global row comes with the migration, others with tenant and campaign.
+CREATE TABLE kill_switch (
+    scope       text        PRIMARY KEY, -- global, tenant:<t>, campaign:<t>:<id>
+    engaged     boolean     NOT NULL,
+    epoch       bigint      NOT NULL DEFAULT 0,
+    changed_by  text        NOT NULL,
+    reason      text        NOT NULL,
+    release_by  text,                    -- who asked to release it: a second person must confirm
+    changed_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO kill_switch (scope, engaged, changed_by, reason) VALUES ('global', false, 'migration', 'the first state');
+
+-- Mails per person and day over all campaigns of the tenant: the frequency boundary is a condition on this row.
+CREATE TABLE touch (
+    tenant         text NOT NULL,
+    recipient_hash text NOT NULL,
+    day            date NOT NULL,
+    count          int  NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (tenant, recipient_hash, day)
+);

@@ -1,0 +1,98 @@
+"""The first run of a send: the grant is held against the content, consumed, and its intents planned, all at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.decision import Key
+from chassis.postgres import Conn
+from contracts.framing import named
+from contracts.plan import Plan
+from executor.drafts import Rendered, content_hash, snapshot_hash
+from executor.effects import Dispatch
+from executor.refusal import Refused
+from policy.sender import Sender
+
+STEP = "send"
+
+_GRANT = """
+SELECT *, clock_timestamp() >= expires_at AS expired
+  FROM approval_grant WHERE (tenant, grant_id) = ($1, $2) AND campaign_id = $3 AND decision_id = $4
+"""
+_MAILS = """
+SELECT m.recipient_hash, m.subject, m.body_text, m.body_html, m.digest
+  FROM snapshot AS s
+  JOIN mail AS m USING (tenant, campaign_id, recipient_hash)
+ WHERE (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, $3) AND m.plan_version = $4
+"""
+_CONSUME = """
+UPDATE approval_grant SET consumed_at = clock_timestamp()
+ WHERE (tenant, grant_id) = ($1, $2) AND consumed_at IS NULL
+RETURNING grant_id
+"""
+_PLAN = """
+INSERT INTO effect_intent (tenant, campaign_id, plan_version, step, recipient_hash, decision_id, effect_id, grant_id,
+                           recipient_domain, variant, position, wave, digest, state)
+SELECT $1, $2, $4, $5, m.recipient_hash, $6, e.effect_id, $7, m.recipient_domain, m.variant, ranked.position,
+       CASE WHEN ranked.rank <= $9 THEN $8 ELSE $8 + 1 + ((ranked.rank - $9 - 1) / $10)::int END, m.digest, 'planned'
+  FROM (SELECT recipient_hash, position, row_number() OVER (ORDER BY position) AS rank
+          FROM snapshot WHERE (tenant, campaign_id, snapshot_hash) = ($1, $2, $3)) AS ranked
+  JOIN mail AS m ON (m.tenant, m.campaign_id, m.plan_version, m.recipient_hash) = ($1, $2, $4, ranked.recipient_hash)
+  JOIN unnest($11::text[], $12::uuid[]) AS e (recipient_hash, effect_id) ON e.recipient_hash = m.recipient_hash
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """Begins sends: knows who they come from."""
+
+    sender: Sender
+    tool: str
+    verb: str
+
+    def content_hash(self, snapshot: str, plan: Plan, verb: str | None = None) -> str:
+        """What an approval of this snapshot binds."""
+        return content_hash(
+            snapshot,
+            from_address=self.sender.from_address,
+            reply_to=self.sender.reply_to,
+            tool=self.tool,
+            verb=verb or self.verb,
+            plan_version=plan.version,
+            policy_hash=plan.policy_hash,
+        )
+
+    async def begun(self, conn: Conn, key: Key, task: Dispatch, plan: Plan) -> datetime:
+        """Make sure that the send has begun under a grant in force; when its window ends. Raises Refused.
+
+        Intents are inserted by the transaction that consumes the grant: the grant cannot be used twice, nor half.
+        """
+        grant = await conn.fetchrow(_GRANT, key.tenant, task.grant_id, key.campaign, task.decision_id)
+        if grant is None:
+            raise Refused("grant_unknown")
+        if grant["revoked_at"] is not None:
+            raise Refused("grant_revoked")
+        if grant["expired"]:
+            raise Refused("grant_expired")
+        window_ends: datetime = grant["granted_at"] + plan.brief.timing.send_window
+        if grant["consumed_at"] is not None:
+            return window_ends
+        mails = await conn.fetch(_MAILS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
+        pairs = [
+            (row["recipient_hash"], Rendered(row["subject"], row["body_text"], row["body_html"]).digest)
+            for row in mails
+        ]
+        found = snapshot_hash(pairs)
+        if found != grant["snapshot_hash"] or self.content_hash(found, plan) != grant["content_hash"]:
+            raise Refused("content_changed")
+        if await conn.fetchval(_CONSUME, key.tenant, task.grant_id) is None:
+            raise Refused("grant_used")
+        recipients = [recipient for recipient, _ in pairs]
+        effects = [
+            named(key.tenant, str(key.campaign), str(task.plan_version), STEP, recipient) for recipient in recipients
+        ]
+        await conn.execute(
+            _PLAN, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version, STEP, task.decision_id,
+            task.grant_id, grant["from_wave"], grant["first_wave"], grant["next_waves"], recipients, effects,
+        )  # fmt: skip
+        return window_ends

@@ -1,0 +1,121 @@
+"""The one mail tool: SMTP, which knows no key and no look-up, so that a lost answer is never repeated (class N)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from contracts.executor import EffectOutcome
+from contracts.plan import ActionClass
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a tool can and cannot: checked before it is used, recorded with what it did."""
+
+    tool: str
+    scopes: tuple[ActionClass, ...]
+    reversible: bool
+    undo: str
+    sandbox: str
+    idempotency: str
+    """key, upsert, look-up or none."""
+    key_lifetime_seconds: int | None
+
+
+SMTP = Capability(
+    tool="smtp",
+    scopes=(ActionClass.PUBLISH,),
+    reversible=False,
+    undo="none: a correction is another mail",
+    sandbox="EXECUTOR_SANDBOX: nothing leaves, same code",
+    idempotency="none",
+    key_lifetime_seconds=None,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one mail. `again` says that nothing left, and that trying later may help."""
+
+    outcome: EffectOutcome
+    because: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpTool:
+    host: str
+    port: int
+    from_address: str
+    timeout_seconds: float = 20
+    sandbox: bool = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator["Line"]:
+        """One connection for several mails; opened when the first is sent."""
+        line = Line(self)
+        try:
+            yield line
+        finally:
+            await line.close()
+
+
+class Line:
+    """One SMTP connection, made anew after a failure."""
+
+    def __init__(self, tool: SmtpTool) -> None:
+        self._tool = tool
+        self._client: aiosmtplib.SMTP | None = None
+
+    async def send(self, address: str, mail: bytes) -> Answer:
+        """Hand over one mail. Whatever is lost once its text was on the way is UNKNOWN, never tried again."""
+        tool = self._tool
+        if tool.sandbox:
+            return Answer(EffectOutcome.SUCCEEDED, "sandbox")
+        try:
+            client = await self._connected()
+            await client.mail(tool.from_address)
+            await client.rcpt(address)
+        except aiosmtplib.SMTPResponseException as error:
+            await self._reset()
+            if 500 <= error.code < 600:
+                return Answer(EffectOutcome.FAILED_DEFINITE, f"refused_{error.code}")
+            return Answer(EffectOutcome.FAILED_DEFINITE, f"busy_{error.code}", again=True)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):
+            await self.close()
+            return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True)
+        try:
+            await client.data(mail)
+        except aiosmtplib.SMTPDataError as error:
+            if 400 <= error.code < 500:
+                return Answer(EffectOutcome.FAILED_DEFINITE, f"busy_{error.code}", again=True)
+            return Answer(EffectOutcome.FAILED_DEFINITE, f"refused_{error.code}")
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):
+            await self.close()
+            return Answer(EffectOutcome.UNKNOWN, "answer_lost")
+        return Answer(EffectOutcome.SUCCEEDED, "accepted")
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError, asyncio.CancelledError):
+                await client.quit()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is None:
+            client = aiosmtplib.SMTP(
+                hostname=self._tool.host, port=self._tool.port, timeout=self._tool.timeout_seconds, start_tls=False
+            )
+            await client.connect()
+            self._client = client
+        return self._client
+
+    async def _reset(self) -> None:
+        try:
+            if self._client is not None:
+                await self._client.rset()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):
+            await self.close()

@@ -1,0 +1,92 @@
+"""Campaigns' states, and the facts beside them that messages need: suppressions and uncertain effects."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from chassis.decision import Key, Loaded, Message
+from chassis.fold import key_of
+from chassis.postgres import Conn
+from chassis.states import States
+from contracts.escalation import ApprovalGiven, ApprovalRefused
+from contracts.event import Tenant
+from contracts.inbound import RecipientEventReported
+from executor import changes
+from executor.commands import Unsubscribe
+from executor.domain.state import Campaign
+from executor.effects import Shared, Uncertain
+
+STATES = States(TypeAdapter(Campaign))
+
+_SUPPRESSED = """
+SELECT tenant, recipient_hash
+  FROM suppression
+ WHERE (tenant, recipient_hash) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+_UNCERTAIN = """
+SELECT effect_id, recipient_hash, recipient_domain, decision_id, plan_version
+  FROM effect_intent
+ WHERE effect_id = ANY($1::uuid[]) AND state = 'unknown'
+"""
+_CAMPAIGNS = """
+SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC LIMIT 200
+"""
+
+
+async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Campaign, Shared]]:
+    keys = {key_of(message.meta) for message in messages}
+    states = await STATES.load(conn, keys)
+    people: set[tuple[Tenant, str]] = set()
+    effects: set[UUID] = set()
+    for message in messages:
+        match message.body:
+            case RecipientEventReported() as report:
+                people.add((message.meta.tenant, report.recipient_hash))
+                effects.add(report.effect_id)
+            case Unsubscribe() as command:
+                people.add((message.meta.tenant, command.recipient_hash))
+            case ApprovalGiven() | ApprovalRefused() as said:
+                effects.add(said.decision_id)
+            case _:
+                pass
+    suppressed = await _suppressed(conn, people)
+    uncertain = await _uncertain(conn, effects)
+    return {key: Loaded(states.get(key), Shared(suppressed.get(key.tenant, frozenset()), uncertain)) for key in keys}
+
+
+async def save(conn: Conn, touched: Mapping[Key, Loaded[Campaign, Shared]]) -> None:
+    kept = {key: loaded.state for key, loaded in touched.items() if loaded.state is not None}
+    await STATES.save(conn, kept)
+    for key in sorted(touched):
+        await changes.apply(conn, key, touched[key].shared.changes)
+
+
+async def state_of(conn: Conn, key: Key) -> Campaign | None:
+    return (await STATES.load(conn, [key])).get(key)
+
+
+async def campaigns(conn: Conn, tenant: Tenant) -> dict[Key, Campaign]:
+    """The newest 200 campaigns of a tenant."""
+    keys = [Key(tenant, row["campaign_id"]) for row in await conn.fetch(_CAMPAIGNS, tenant)]
+    return await STATES.load(conn, keys)
+
+
+async def _suppressed(conn: Conn, people: set[tuple[Tenant, str]]) -> dict[Tenant, frozenset[str]]:
+    if not people:
+        return {}
+    ordered = sorted(people)
+    rows = await conn.fetch(_SUPPRESSED, [tenant for tenant, _ in ordered], [person for _, person in ordered])
+    tenants = {tenant for tenant, _ in people}
+    return {tenant: frozenset(row["recipient_hash"] for row in rows if row["tenant"] == tenant) for tenant in tenants}
+
+
+async def _uncertain(conn: Conn, effects: set[UUID]) -> dict[UUID, Uncertain]:
+    if not effects:
+        return {}
+    return {
+        row["effect_id"]: Uncertain(
+            row["recipient_hash"], row["recipient_domain"], row["decision_id"], row["plan_version"]
+        )
+        for row in await conn.fetch(_UNCERTAIN, sorted(effects))
+    }

@@ -1,0 +1,5 @@
+from chassis.main import main
+from monitor.app import build
+from monitor.settings import Settings
+
+main("monitor", Settings, build)

@@ -1,0 +1,153 @@
+"""What the monitor remembers of a campaign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from chassis.decision import TaskBody
+from contracts.brief import Outcome
+from contracts.inbound import ContactEvent, MailEvent
+from contracts.monitor import Sla
+
+
+class Reason(StrEnum):
+    """Why a decision went the way it did. Also the `reason` label of the decisions metric."""
+
+    CLOCKS_STARTED = "clocks_started"
+    COUNTED = "counted"
+    KNOWN = "known"
+    EFFECTS_COUNTED = "effects_counted"
+    TRIGGER_FIRED = "trigger_fired"
+    WAVE_WENT_WELL = "wave_went_well"
+    WAVE_HELD = "wave_held"
+    TOO_FEW = "too_few"
+    SLA_MET = "sla_met"
+    SLA_BREACHED = "sla_breached"
+    WINDOW_RUNS = "window_runs"
+    WINDOW_STANDS_STILL = "window_stands_still"
+    OUTCOME_VERIFIED = "outcome_verified"
+    OUTCOME_REJECTED = "outcome_rejected"
+    NOTED = "noted"
+
+
+COUNTS: Mapping[Outcome, ContactEvent] = {
+    Outcome.TRIAL_SIGNUPS: ContactEvent.SIGNED_UP,
+    Outcome.BOOKED_DEMOS: ContactEvent.DEMO_BOOKED,
+    Outcome.PIPELINE_INFLUENCED: ContactEvent.OPPORTUNITY_CHANGED,
+    Outcome.EVENT_REGISTRATIONS: ContactEvent.FORM_SUBMITTED,
+    Outcome.QUALIFIED_LEADS: ContactEvent.LEAD_SCORED,
+    Outcome.CONVERSIONS: ContactEvent.PURCHASED,
+    Outcome.COST_PER_ACQUISITION: ContactEvent.PURCHASED,
+}
+"""What a recipient must have done for an outcome to count."""
+
+REPORTED = frozenset({MailEvent.DELIVERED, MailEvent.BOUNCED_HARD, MailEvent.BLOCKED_OR_SOFT, MailEvent.DROPPED})
+"""Says that a mail's fate is known."""
+OPENED_BY_MACHINE = "opened_by_machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Counts of one wave; `bounced_by` and `sent_by` by domain."""
+
+    decision_id: UUID
+    number: int
+    size: int = 0
+    done: bool = False
+    ended_at: datetime | None = None
+    sent: int = 0
+    reported: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    sent_by: Mapping[str, int] = field(default_factory=dict)
+    bounced_by: Mapping[str, int] = field(default_factory=dict)
+    fired: tuple[str, ...] = ()
+    paused: bool = False
+    judged: bool = False
+
+    def count(self, kind: str) -> int:
+        return self.counts.get(kind, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """One promise: running, met or breached."""
+
+    sla: Sla
+    started_at: datetime
+    due_at: datetime | None
+    within: timedelta | None
+    at_least: float | None
+    state: str = "running"
+    took: timedelta | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Everything about one campaign but its recipients."""
+
+    plan_version: int = 0
+    received_at: datetime | None = None
+    waves: Mapping[str, Wave] = field(default_factory=dict)
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+    launched_at: datetime | None = None
+    ended_at: datetime | None = None
+    halted_at: datetime | None = None
+    closes_at: datetime | None = None
+    counted: int = 0
+    outcome: str = "open"
+    decisions: int = 0
+    interventions: int = 0
+    checks: int = 0
+    checks_passed: int = 0
+    findings: tuple[str, ...] = ()
+    finished: str | None = None
+
+    def with_wave(self, key: str, wave: Wave) -> "Watch":
+        return replace(self, waves={**self.waves, key: wave})
+
+    def total(self, kind: str) -> int:
+        return sum(wave.count(kind) for wave in self.waves.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    domain: str
+    wave: str | None = None
+    kinds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The recipients that the messages at hand name; `changed` are to be saved."""
+
+    recipients: Mapping[str, Recipient] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+    metrics: tuple[object, ...] = ()
+
+    def with_recipient(self, recipient_hash: str, recipient: Recipient) -> "Shared":
+        return Shared({**self.recipients, recipient_hash: recipient}, self.changed | {recipient_hash}, self.metrics)
+
+
+class WaveDeadline(TaskBody):
+    """The monitor's verdict is due, whatever was reported."""
+
+    kind: ClassVar[str] = "wave_deadline"
+    wave: str
+
+
+class SlaDeadline(TaskBody):
+    kind: ClassVar[str] = "sla_deadline"
+    sla: Sla
+
+
+class WindowCloses(TaskBody):
+    kind: ClassVar[str] = "window_closes"
+    plan_version: int
+
+
+def wave_key(decision: UUID, number: int) -> str:
+    return f"{decision}:{number}"

@@ -1,0 +1,27 @@
+-- What is known of each recipient in a campaign: counters stay exact, whatever the order of sends and reports.
+CREATE TABLE recipient (
+    tenant         text   NOT NULL,
+    campaign_id    uuid   NOT NULL,
+    recipient_hash text   NOT NULL,
+    domain         text   NOT NULL,
+    wave           text,                 -- decision:wave, once the executor recorded the mail
+    kinds          text[] NOT NULL,      -- what was reported, each once
+    PRIMARY KEY (tenant, campaign_id, recipient_hash)
+);
+
+-- Figures of channels; only a later revision replaces one.
+CREATE TABLE metric_row (
+    tenant      text        NOT NULL,
+    campaign_id uuid        NOT NULL,
+    metric      text        NOT NULL,
+    channel     text        NOT NULL,
+    bucket      timestamptz NOT NULL CHECK (bucket BETWEEN '2000-01-01' AND '2200-01-01'),
+    value       bigint      NOT NULL,
+    unit        text        NOT NULL,
+    currency    text,
+    attribution text        NOT NULL,
+    as_of       timestamptz NOT NULL CHECK (as_of BETWEEN '2000-01-01' AND '2200-01-01'),
+    provisional boolean     NOT NULL,
+    revision    int         NOT NULL,
+    PRIMARY KEY (tenant, campaign_id, metric, channel, bucket)
+);
