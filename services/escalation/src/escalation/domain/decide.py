@@ -28,7 +28,8 @@ from escalation.domain.state import (
     Shared,
     Status,
 )
-from policy.rule import Facts, Outcome, rule
+from policy.rule import rule
+from policy.stages import Facts, Hold, Verdict
 
 ASKING = frozenset({Response.PAUSE, Response.ESCALATE})
 PLAN_MISSING = "plan_missing"
@@ -95,15 +96,20 @@ def _on_plan_missing(here: Here, state: Escalation) -> Ruling:
 def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: Directory, now: datetime) -> Ruling:
     if proposal.decision_id in state.proposals:
         return Decision(Reason.KNOWN, state)
-    plan = here.plans[proposal.plan_version].plan
-    facts = Facts(holds=state.holds, framework_approved=plan.framework in here.shared.frameworks)
-    ruling = rule(proposal, plan, facts)
+    issued = here.plans[proposal.plan_version]
+    plan = issued.plan
+    facts = Facts(
+        holds=tuple(Hold(hold) for hold in state.holds),
+        newest_plan=max(here.plans),
+        framework_approved=plan.framework in here.shared.frameworks,
+    )
+    ruling = rule(proposal, issued, facts, now)
     ruled = Ruled(
         decision_id=proposal.decision_id,
-        outcome=ruling.outcome.value,
+        outcome=ruling.verdict.value,
         because=ruling.because,
         stages=ruling.stages,
-        holds=facts.holds,
+        holds=state.holds,
         framework_approved=facts.framework_approved,
         at=now,
     )
@@ -115,14 +121,14 @@ def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: D
     if state.over:
         over = cases.denied(proposal, None, "campaign_finished")
         return Decision(Reason.CAMPAIGN_OVER, state, (over,))
-    match ruling.outcome:
-        case Outcome.CLEARED:
+    match ruling.verdict:
+        case Verdict.CLEARED:
             by = Approver(kind=ApproverKind.RULE, subject=plan.policy.rule_versions[0], role="rule", at=now)
             grant = cases.cleared(proposal, (by,), None, ruling.stages, now, now + plan.policy.deadlines.grant)
             ruled = replace(ruled, grant_id=grant.grant_id)
             after = replace(state, rulings={**state.rulings, proposal.decision_id: ruled})
             return Decision(Reason.CLEARED_BY_RULE, after, (grant,))
-        case Outcome.NEEDS_PEOPLE:
+        case Verdict.NEEDS_PEOPLE:
             assert ruling.need is not None
             if proposal.action.answers is not None:
                 return _on_option(state, proposal, proposal.action.answers)
@@ -135,7 +141,9 @@ def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: D
                 options=(proposal.decision_id,),
             )
             return cases.opened(state, case)
-        case Outcome.HELD | Outcome.DENIED:
+        case Verdict.DENIED:
+            return Decision(Reason.HELD, state, (cases.denied(proposal, None, ruling.because),))
+        case Verdict.HELD:
             held = HoldPlaced(because=ruling.because, decision_id=proposal.decision_id, until=None)
             return Decision(Reason.HELD, state, (held,))
 
