@@ -54,16 +54,16 @@ UPDATE effect_intent AS i SET not_before = row.until, because = 'quiet_hours'
 # One person's mails of today are one row: its count is read fresh under its lock, earlier days no longer change.
 _TOUCH = """
 INSERT INTO touch (tenant, recipient_hash, day, count)
-SELECT $1, r, $3, 1
+SELECT $1, r, $3::date, 1
   FROM unnest($2::text[]) AS r
  WHERE $4 > (SELECT coalesce(sum(t.count), 0) FROM touch AS t
-              WHERE (t.tenant, t.recipient_hash) = ($1, r) AND t.day BETWEEN $3 - 6 AND $3 - 1)
+              WHERE (t.tenant, t.recipient_hash) = ($1, r) AND t.day BETWEEN $3::date - 6 AND $3::date - 1)
  ORDER BY r
 ON CONFLICT (tenant, recipient_hash, day) DO UPDATE SET count = touch.count + 1
  WHERE touch.count < $5
    AND $4 > touch.count + (SELECT coalesce(sum(t.count), 0) FROM touch AS t
                             WHERE (t.tenant, t.recipient_hash) = (touch.tenant, touch.recipient_hash)
-                              AND t.day BETWEEN $3 - 6 AND $3 - 1)
+                              AND t.day BETWEEN $3::date - 6 AND $3::date - 1)
 RETURNING recipient_hash
 """
 _SPEND = """

@@ -9,7 +9,7 @@ from chassis.fold import key_of
 from chassis.postgres import Conn
 from chassis.states import States
 from contracts.event import Tenant
-from contracts.executor import EffectsRecorded
+from contracts.executor import EffectsRecorded, RecipientSuppressed
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
 from monitor.domain.state import Recipient, Shared, Watch
 
@@ -51,6 +51,8 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Watc
         key = key_of(message.meta)
         match message.body:
             case RecipientEventReported(recipient_hash=recipient) | ContactEventReported(recipient_hash=recipient):
+                named.add((key, recipient))
+            case RecipientSuppressed(recipient_hash=recipient):
                 named.add((key, recipient))
             case EffectsRecorded(effects=effects):
                 named.update((key, effect.recipient_hash) for effect in effects)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from contracts.event import Meta
-from contracts.executor import EffectOutcome, EffectsRecorded
+from contracts.executor import EffectOutcome, EffectsRecorded, RecipientSuppressed
 from contracts.inbound import ContactEventReported, MailEvent, RecipientEventReported
 from contracts.plan import Plan
 from monitor.domain.state import COUNTS, OPENED_BY_MACHINE, REPORTED, Recipient, Shared, Watch, Wave, wave_key
@@ -12,10 +12,19 @@ from monitor.domain.state import COUNTS, OPENED_BY_MACHINE, REPORTED, Recipient,
 def reported(state: Watch, shared: Shared, report: RecipientEventReported) -> tuple[Watch, Shared, str | None]:
     """Count a report once per recipient and kind. Returns the wave it belongs to, where that is known and it is new."""
     kind = OPENED_BY_MACHINE if report.kind is MailEvent.OPENED and report.machine else report.kind.value
-    known = shared.recipients.get(report.recipient_hash, Recipient(report.recipient_domain))
+    return _counted(state, shared, report.recipient_hash, report.recipient_domain, kind)
+
+
+def unsubscribed(state: Watch, shared: Shared, left: RecipientSuppressed) -> tuple[Watch, Shared, str | None]:
+    """Somebody used our own unsubscribe page: the provider need not tell us."""
+    return _counted(state, shared, left.recipient_hash, left.recipient_domain, MailEvent.UNSUBSCRIBED.value)
+
+
+def _counted(state: Watch, shared: Shared, recipient: str, domain: str, kind: str) -> tuple[Watch, Shared, str | None]:
+    known = shared.recipients.get(recipient, Recipient(domain))
     if kind in known.kinds:
         return state, shared, None
-    shared = shared.with_recipient(report.recipient_hash, replace(known, kinds=known.kinds | {kind}))
+    shared = shared.with_recipient(recipient, replace(known, kinds=known.kinds | {kind}))
     if known.wave is None:
         return state, shared, None
     wave = _with_kind(state.waves[known.wave], known, kind)

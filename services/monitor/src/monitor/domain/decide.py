@@ -20,6 +20,8 @@ from contracts.executor import (
     CampaignResumed,
     ChecklistItemWaived,
     EffectsRecorded,
+    RecipientSuppressed,
+    SuppressionReason,
     Verdict,
     WorkBegun,
 )
@@ -43,6 +45,9 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
         case RecipientEventReported() as report:
             state, shared, wave = counting.reported(state, here.shared, report)
             return _judged(here, state, shared, wave, Reason.COUNTED, due=False)
+        case RecipientSuppressed(reason=SuppressionReason.UNSUBSCRIBE) as left:
+            state, shared, wave = counting.unsubscribed(state, here.shared, left)
+            return Decision(Reason.COUNTED if wave else Reason.NOTED, state, shared=shared)
         case ContactEventReported() as contact:
             plan = here.plan.plan if here.plan else None
             state, shared, counted = counting.converted(state, here.shared, contact, plan)
