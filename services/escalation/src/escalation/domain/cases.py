@@ -121,17 +121,14 @@ def settle(here: Here, command: SettleCase, now: datetime) -> Ruling:
     if case.kind is not CaseKind.UNCERTAIN:
         return Decision(Reason.OPTION_UNKNOWN, state)
     approver = approver_of(command.actor, case, now)
-    said: Event
-    if command.settled is Settled.APPLIED:
-        said = ApprovalGiven(
-            case_id=case.case_id, decision_id=case.subject_id, content_hash="0" * 64, approver=approver,
-            reason=command.reason,
-        )  # fmt: skip
-    else:
-        said = ApprovalRefused(
-            case_id=case.case_id, decision_id=case.subject_id, content_hash="0" * 64, approver=approver,
-            reason=command.reason,
-        )  # fmt: skip
+    made = ApprovalGiven if command.settled is Settled.APPLIED else ApprovalRefused
+    said = made(
+        case_id=case.case_id,
+        decision_id=case.subject_id,
+        content_hash="0" * 64,
+        approver=approver,
+        reason=command.reason,
+    )
     after = with_case(state, replace(case, status=Status.RESOLVED, closed_at=now))
     return Decision(Reason.SETTLED, after, (said, CaseResolved(case_id=case.case_id, chosen=None, by=(approver,))))
 

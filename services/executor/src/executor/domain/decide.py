@@ -28,7 +28,7 @@ from executor.commands import (
     Unsubscribe,
     WaiveItem,
 )
-from executor.domain import halting, people, preparing, sending
+from executor.domain import granting, halting, people, preparing, sending
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
 from executor.drafts import Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
@@ -77,11 +77,11 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case WaiveItem():
             return preparing.waived(here, state, body, meta)
         case ActionCleared():
-            return sending.cleared(here, state, body, message, now)
+            return granting.cleared(here, state, body, message, now)
         case ActionDenied():
-            return sending.denied(state, body)
+            return granting.denied(state, body)
         case ClearanceRevoked():
-            return sending.revoked(here, state, body, message)
+            return granting.revoked(here, state, body, message)
         case Dispatched():
             return sending.dispatched(here, state, body)
         case TriggerFired(response=Response.PAUSE | Response.ESCALATE):

@@ -1,19 +1,16 @@
-"""From a grant to the last mail: verify, send wave by wave, settle, close. Pure."""
+"""From the first mail to the last: wave by wave, on the monitor's word, until all is settled. Pure."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from chassis.decision import Decision, Message, Task
-from contracts.escalation import ActionCleared, ActionDenied, ClearanceRevoked
-from contracts.event import Event, Signature
+from chassis.decision import Decision, Task
+from contracts.event import Event
 from contracts.executor import (
     ActionExecuted,
     ActionFailed,
     ActionRefused,
     ActionUncertain,
-    CampaignLaunched,
     CampaignOutcome,
-    CampaignResumed,
     CampaignStage,
     Effect,
     EffectOutcome,
@@ -21,121 +18,15 @@ from contracts.executor import (
 )
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
-from executor.domain.checklist import checklist
-from executor.domain.flow import Here, Ruling, finished, plan_of, step_done, to_stage
-from executor.domain.proposing import CANCEL
-from executor.domain.state import Campaign, Proposal, Reason, Sending
-from executor.effects import AbandonPlanned, Dispatch, Dispatched, KeepGrant, MarkReported, RevokeGrant, SetGuard
+from executor.domain.flow import Here, Ruling, finished, step_done, to_stage
+from executor.domain.state import Campaign, Reason, Sending
+from executor.effects import Dispatch, Dispatched, MarkReported, SetGuard
 
 RETRY = timedelta(seconds=5)
 WAITING = frozenset({"killed", "parked"})
 """Reasons of the guard that pass by themselves."""
 STALE = frozenset({"halted", "fence"})
 """Reasons of the guard that the fold knows already."""
-
-
-def cleared(here: Here, state: Campaign, grant: ActionCleared, message: Message, now: datetime) -> Ruling:
-    """Take a grant, if it is exactly what was asked for; whatever else it is, it is refused and recorded."""
-    proposal = state.proposals.get(grant.decision_id)
-    because = _why_refused(state, proposal, grant, message.meta.signature, now)
-    if because is not None or proposal is None:
-        refused = ActionRefused(
-            plan_version=grant.plan_version,
-            decision_id=grant.decision_id,
-            grant_id=grant.grant_id,
-            because=because or "unknown_decision",
-            detail=f"grant {grant.grant_id} for decision {grant.decision_id}",
-        )
-        return Decision(Reason.GRANT_REFUSED, state, (refused,))
-    granted = replace(proposal, state="granted", grant_id=grant.grant_id)
-    state = replace(state, proposals={**state.proposals, grant.decision_id: granted})
-    if grant.action.verb == CANCEL:
-        return stopped(here, state)
-    return _start(here, state, proposal, grant, message)
-
-
-def _why_refused(
-    state: Campaign, proposal: Proposal | None, grant: ActionCleared, signature: Signature, now: datetime
-) -> str | None:
-    if signature is not Signature.VALID:
-        return f"signature_{signature.value}"
-    if proposal is None:
-        return "unknown_decision"
-    if not state.running:
-        return "campaign_finished"
-    if proposal.state != "pending":
-        return "used_or_denied"
-    if grant.expires_at <= now:
-        return "expired"
-    wanted = (proposal.action, proposal.plan_version, proposal.plan_hash, proposal.policy_hash)
-    if (grant.action, grant.plan_version, grant.plan_hash, grant.policy_hash) != wanted:
-        return "not_what_was_proposed"
-    if grant.content_hash != proposal.action.content_hash:
-        return "content_changed"
-    if grant.plan_version != state.plan_version:
-        return "stale_plan"
-    return None
-
-
-def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared, message: Message) -> Ruling:
-    issued = plan_of(here, state)
-    waves = issued.plan.policy.waves
-    before = state.sending
-    first = waves.then if before else waves.first
-    from_wave = before.wave + 1 if before else 1
-    events: list[Event] = []
-    changes: list[AbandonPlanned | SetGuard | KeepGrant] = []
-    if before is not None:
-        changes += [AbandonPlanned(before.decision_id), SetGuard(fence=state.fence, halted=False)]
-        left = sum(before.waves.values()) - before.settled
-        events.append(_executed(state, before, left, ended=False))
-        events.append(
-            CampaignResumed(
-                plan_version=state.plan_version,
-                decision_id=grant.decision_id,
-                grant_id=grant.grant_id,
-                fence=state.fence,
-                remaining=proposal.recipients,
-            )
-        )
-    if not state.launched:
-        state, done = step_done(state, "approve", f"grant {grant.grant_id} by {grant.approvers[0].subject}")
-        launched = CampaignLaunched(
-            plan_version=state.plan_version,
-            decision_id=grant.decision_id,
-            grant_id=grant.grant_id,
-            recipients=proposal.recipients,
-            checklist=checklist(issued, state),
-        )
-        events += [*done, launched]
-    record = message.record or ((), b"")
-    changes.append(
-        KeepGrant(
-            grant_id=grant.grant_id,
-            decision_id=grant.decision_id,
-            plan_version=grant.plan_version,
-            content_hash=grant.content_hash,
-            policy_hash=grant.policy_hash,
-            snapshot_hash=proposal.snapshot_hash,
-            from_wave=from_wave,
-            first_wave=first,
-            next_waves=waves.then,
-            granted_at=grant.granted_at,
-            expires_at=grant.expires_at,
-            headers=record[0],
-            value=record[1],
-        )
-    )
-    sending = Sending(
-        decision_id=grant.decision_id,
-        grant_id=grant.grant_id,
-        wave=from_wave,
-        waves=cut(proposal.recipients, from_wave, first, waves.then),
-    )
-    sent_before = state.sent_before + (before.succeeded + before.unknown if before else 0)
-    state = replace(state, sending=sending, launched=True, halt=None, sent_before=sent_before)
-    task = Task(_dispatch(state, sending))
-    return Decision(Reason.GRANT_TAKEN, state, tuple(events), (task,), here.shared.asking(*changes))
 
 
 def cut(recipients: int, from_wave: int, first: int, then: int) -> dict[int, int]:
@@ -149,7 +40,7 @@ def cut(recipients: int, from_wave: int, first: int, then: int) -> dict[int, int
     return sizes or {from_wave: 0}
 
 
-def _dispatch(state: Campaign, sending: Sending) -> Dispatch:
+def dispatch_of(state: Campaign, sending: Sending) -> Dispatch:
     return Dispatch(
         decision_id=sending.decision_id,
         grant_id=sending.grant_id,
@@ -183,11 +74,11 @@ def _dispatched(state: Campaign, done: Dispatched) -> Ruling:
     if state.halt is not None or not state.running:
         return Decision(Reason.SENDING, state, tuple(events))
     if not wave_done:
-        again = Task(_dispatch(state, sending), done.retry_at)
+        again = Task(dispatch_of(state, sending), done.retry_at)
         return Decision(Reason.SENDING, state, tuple(events), (again,))
     if done.wave < max(sending.waves):
         return Decision(Reason.WAVE_DONE, state, tuple(events))
-    events.append(_executed(state, sending, 0, ended=True))
+    events.append(executed(state, sending, 0, ended=True))
     settled = sending.settled
     state, step = step_done(state, "send", f"{settled} of {sum(sending.waves.values())} intents are settled")
     state, moved = to_stage(state, CampaignStage.MONITORING, "sending_ended")
@@ -199,7 +90,7 @@ def _refused(state: Campaign, sending: Sending, done: Dispatched, events: list[E
     if because in WAITING:
         assert done.retry_at is not None
         return Decision(
-            Reason.DISPATCH_REFUSED, state, tuple(events), (Task(_dispatch(state, sending), done.retry_at),)
+            Reason.DISPATCH_REFUSED, state, tuple(events), (Task(dispatch_of(state, sending), done.retry_at),)
         )
     if because not in STALE:
         events.append(
@@ -253,7 +144,7 @@ def _counted(sending: Sending, effects: tuple[Effect, ...]) -> Sending:
     )
 
 
-def _executed(state: Campaign, sending: Sending, left: int, *, ended: bool) -> ActionExecuted:
+def executed(state: Campaign, sending: Sending, left: int, *, ended: bool) -> ActionExecuted:
     return ActionExecuted(
         plan_version=state.plan_version,
         decision_id=sending.decision_id,
@@ -281,45 +172,7 @@ def verdict(state: Campaign, fired: TriggerFired) -> Ruling:
         return Decision(Reason.NOTED, state)
     sending = replace(sending, wave=sending.wave + 1, wave_done=False)
     state = replace(state, sending=sending)
-    return Decision(Reason.NEXT_WAVE, state, (), (Task(_dispatch(state, sending)),))
-
-
-def denied(state: Campaign, ruling: ActionDenied) -> Ruling:
-    proposal = state.proposals.get(ruling.decision_id)
-    if proposal is None or proposal.state != "pending":
-        return Decision(Reason.KNOWN, state)
-    state = replace(state, proposals={**state.proposals, ruling.decision_id: replace(proposal, state="denied")})
-    if proposal.option != "send" or not state.running:
-        return Decision(Reason.DENIED, state)
-    outcome = CampaignOutcome.EXPIRED if ruling.because == "expired" else CampaignOutcome.CANCELLED
-    state, events = finished(state, outcome, f"approval_{ruling.because}")
-    return Decision(Reason.DENIED, state, events)
-
-
-def revoked(here: Here, state: Campaign, ruling: ClearanceRevoked, message: Message) -> Ruling:
-    """A grant no longer holds: risk-reducing, yet only a signed word takes it back."""
-    if message.meta.signature is not Signature.VALID:
-        refused = ActionRefused(
-            plan_version=ruling.plan_version,
-            decision_id=ruling.decision_id,
-            grant_id=ruling.grant_id,
-            because=f"signature_{message.meta.signature.value}",
-            detail="a revocation that nobody signed",
-        )
-        return Decision(Reason.GRANT_REFUSED, state, (refused,))
-    return Decision(Reason.REVOKED, state, shared=here.shared.asking(RevokeGrant(ruling.grant_id)))
-
-
-def stopped(here: Here, state: Campaign) -> Ruling:
-    """The chosen option is to stop."""
-    events: tuple[Event, ...] = ()
-    shared = None
-    if state.sending is not None:
-        left = sum(state.sending.waves.values()) - state.sending.settled
-        events = (_executed(state, state.sending, left, ended=True),)
-        shared = here.shared.asking(AbandonPlanned(state.sending.decision_id))
-    state, over = finished(state, CampaignOutcome.CANCELLED, "stopped_by_people")
-    return Decision(Reason.CANCELLED, state, (*events, *over), shared=shared)
+    return Decision(Reason.NEXT_WAVE, state, (), (Task(dispatch_of(state, sending)),))
 
 
 def outcome(state: Campaign, result: OutcomeVerified | OutcomeRejected) -> Ruling:

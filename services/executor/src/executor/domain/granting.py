@@ -1,0 +1,157 @@
+"""A ruling arrives: is it exactly what was asked for, and what does it set going? Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chassis.decision import Decision, Message, Task
+from contracts.escalation import ActionCleared, ActionDenied, ClearanceRevoked
+from contracts.event import Event, Signature
+from contracts.executor import ActionRefused, CampaignLaunched, CampaignOutcome, CampaignResumed
+from executor.domain.checklist import checklist
+from executor.domain.flow import Here, Ruling, finished, plan_of, step_done
+from executor.domain.proposing import CANCEL
+from executor.domain.sending import cut, dispatch_of, executed
+from executor.domain.state import Campaign, Proposal, Reason, Sending
+from executor.effects import AbandonPlanned, KeepGrant, RevokeGrant, SetGuard
+
+
+def cleared(here: Here, state: Campaign, grant: ActionCleared, message: Message, now: datetime) -> Ruling:
+    """Take a grant, if it is exactly what was asked for; whatever else it is, it is refused and recorded."""
+    proposal = state.proposals.get(grant.decision_id)
+    because = _why_refused(state, proposal, grant, message.meta.signature, now)
+    if because is not None or proposal is None:
+        refused = ActionRefused(
+            plan_version=grant.plan_version,
+            decision_id=grant.decision_id,
+            grant_id=grant.grant_id,
+            because=because or "unknown_decision",
+            detail=f"grant {grant.grant_id} for decision {grant.decision_id}",
+        )
+        return Decision(Reason.GRANT_REFUSED, state, (refused,))
+    granted = replace(proposal, state="granted", grant_id=grant.grant_id)
+    state = replace(state, proposals={**state.proposals, grant.decision_id: granted})
+    if grant.action.verb == CANCEL:
+        return stopped(here, state)
+    return _start(here, state, proposal, grant, message)
+
+
+def _why_refused(
+    state: Campaign, proposal: Proposal | None, grant: ActionCleared, signature: Signature, now: datetime
+) -> str | None:
+    if signature is not Signature.VALID:
+        return f"signature_{signature.value}"
+    if proposal is None:
+        return "unknown_decision"
+    if not state.running:
+        return "campaign_finished"
+    if proposal.state != "pending":
+        return "used_or_denied"
+    if grant.expires_at <= now:
+        return "expired"
+    wanted = (proposal.action, proposal.plan_version, proposal.plan_hash, proposal.policy_hash)
+    if (grant.action, grant.plan_version, grant.plan_hash, grant.policy_hash) != wanted:
+        return "not_what_was_proposed"
+    if grant.content_hash != proposal.action.content_hash:
+        return "content_changed"
+    if grant.plan_version != state.plan_version:
+        return "stale_plan"
+    return None
+
+
+def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared, message: Message) -> Ruling:
+    issued = plan_of(here, state)
+    waves = issued.plan.policy.waves
+    before = state.sending
+    first = waves.then if before else waves.first
+    from_wave = before.wave + 1 if before else 1
+    events: list[Event] = []
+    changes: list[AbandonPlanned | SetGuard | KeepGrant] = []
+    if before is not None:
+        changes += [AbandonPlanned(before.decision_id), SetGuard(fence=state.fence, halted=False)]
+        left = sum(before.waves.values()) - before.settled
+        events.append(executed(state, before, left, ended=False))
+        events.append(
+            CampaignResumed(
+                plan_version=state.plan_version,
+                decision_id=grant.decision_id,
+                grant_id=grant.grant_id,
+                fence=state.fence,
+                remaining=proposal.recipients,
+            )
+        )
+    if not state.launched:
+        state, done = step_done(state, "approve", f"grant {grant.grant_id} by {grant.approvers[0].subject}")
+        launched = CampaignLaunched(
+            plan_version=state.plan_version,
+            decision_id=grant.decision_id,
+            grant_id=grant.grant_id,
+            recipients=proposal.recipients,
+            checklist=checklist(issued, state),
+        )
+        events += [*done, launched]
+    record = message.record or ((), b"")
+    changes.append(
+        KeepGrant(
+            grant_id=grant.grant_id,
+            decision_id=grant.decision_id,
+            plan_version=grant.plan_version,
+            content_hash=grant.content_hash,
+            policy_hash=grant.policy_hash,
+            snapshot_hash=proposal.snapshot_hash,
+            from_wave=from_wave,
+            first_wave=first,
+            next_waves=waves.then,
+            granted_at=grant.granted_at,
+            expires_at=grant.expires_at,
+            headers=record[0],
+            value=record[1],
+        )
+    )
+    sending = Sending(
+        decision_id=grant.decision_id,
+        grant_id=grant.grant_id,
+        wave=from_wave,
+        waves=cut(proposal.recipients, from_wave, first, waves.then),
+    )
+    sent_before = state.sent_before + (before.succeeded + before.unknown if before else 0)
+    state = replace(state, sending=sending, launched=True, halt=None, sent_before=sent_before)
+    task = Task(dispatch_of(state, sending))
+    return Decision(Reason.GRANT_TAKEN, state, tuple(events), (task,), here.shared.asking(*changes))
+
+
+def denied(state: Campaign, ruling: ActionDenied) -> Ruling:
+    proposal = state.proposals.get(ruling.decision_id)
+    if proposal is None or proposal.state != "pending":
+        return Decision(Reason.KNOWN, state)
+    state = replace(state, proposals={**state.proposals, ruling.decision_id: replace(proposal, state="denied")})
+    if proposal.option != "send" or not state.running:
+        return Decision(Reason.DENIED, state)
+    outcome = CampaignOutcome.EXPIRED if ruling.because == "expired" else CampaignOutcome.CANCELLED
+    state, events = finished(state, outcome, f"approval_{ruling.because}")
+    return Decision(Reason.DENIED, state, events)
+
+
+def revoked(here: Here, state: Campaign, ruling: ClearanceRevoked, message: Message) -> Ruling:
+    """A grant no longer holds: risk-reducing, yet only a signed word takes it back."""
+    if message.meta.signature is not Signature.VALID:
+        refused = ActionRefused(
+            plan_version=ruling.plan_version,
+            decision_id=ruling.decision_id,
+            grant_id=ruling.grant_id,
+            because=f"signature_{message.meta.signature.value}",
+            detail="a revocation that nobody signed",
+        )
+        return Decision(Reason.GRANT_REFUSED, state, (refused,))
+    return Decision(Reason.REVOKED, state, shared=here.shared.asking(RevokeGrant(ruling.grant_id)))
+
+
+def stopped(here: Here, state: Campaign) -> Ruling:
+    """The chosen option is to stop."""
+    events: tuple[Event, ...] = ()
+    shared = None
+    if state.sending is not None:
+        left = sum(state.sending.waves.values()) - state.sending.settled
+        events = (executed(state, state.sending, left, ended=True),)
+        shared = here.shared.asking(AbandonPlanned(state.sending.decision_id))
+    state, over = finished(state, CampaignOutcome.CANCELLED, "stopped_by_people")
+    return Decision(Reason.CANCELLED, state, (*events, *over), shared=shared)
