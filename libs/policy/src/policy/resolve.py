@@ -58,11 +58,11 @@ def _both(one: QuietHours, other: QuietHours) -> tuple[time, time]:
     covering = [
         (starts, ends)
         for starts, ends in choices
-        if all(_minutes(starts, part.starts) + _length(part) <= (_minutes(starts, ends) or DAY) for part in (one, other))
+        if all(_minutes(starts, part.starts) + _length(part) <= _minutes(starts, ends) for part in (one, other))
     ]
     if not covering:  # together they leave no minute of the day free
         return one.starts, _before(one.starts)
-    return min(covering, key=lambda window: _minutes(*window) or DAY)
+    return min(covering, key=lambda window: _minutes(*window))
 
 
 def _length(hours: QuietHours) -> int:

@@ -161,7 +161,7 @@ class Api:
         async with self.parts.db.pool.acquire() as conn:
             state = await store.state_of(conn, key)
         assert state is not None
-        ruled = state.rulings[decision_id]
+        ruled, proposal = state.rulings[decision_id], state.proposals[decision_id]
         votes = [
             {
                 "subject": vote.approver.subject,
@@ -180,6 +180,11 @@ class Api:
             "outcome": ruled.outcome,
             "because": ruled.because,
             "at": ruled.at.isoformat(),
+            "plan_version": proposal.plan_version,
+            "plan_hash": proposal.plan_hash,
+            "policy_hash": proposal.policy_hash,
+            "content_hash": proposal.action.content_hash,
+            "action": proposal.action.model_dump(mode="json"),
             "grant_id": str(ruled.grant_id) if ruled.grant_id else None,
             "revoked": ruled.revoked,
             "stages": [stage.model_dump() for stage in ruled.stages],

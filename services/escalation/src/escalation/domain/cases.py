@@ -106,7 +106,8 @@ def decide_case(here: Here, command: DecideCase, now: datetime) -> Ruling:
         reason=command.reason,
     )
     agreed = [cast.approver for cast in case.votes if cast.approve and cast.decision_id == command.decision_id]
-    if len({one.subject for one in agreed}) < case.needs.count:
+    need = state.rulings[command.decision_id].need
+    if len({one.subject for one in agreed}) < max(case.needs.count, need.count if need else 1):
         return Decision(Reason.VOTE_COUNTED, with_case(state, case), (given,))
     return _cleared(here, state, case, proposal, vote, (given,), tuple(agreed), now)
 
@@ -139,7 +140,7 @@ def expired(here: Here, deadline: CaseDeadline, now: datetime) -> Ruling:
     case = state.cases.get(deadline.case_id)
     if case is None or case.status is not Status.OPEN:
         return Decision(Reason.CASE_CLOSED, state)
-    after = with_case(state, replace(case, status=Status.EXPIRED, closed_at=now))
+    after = ended(with_case(state, replace(case, status=Status.EXPIRED, closed_at=now)), *open_options(case))
     events: list[Event] = [CaseExpired(case_id=case.case_id, if_ignored=case.if_ignored)]
     events += [denied(state.proposals[one], case.case_id, "expired") for one in open_options(case)]
     return Decision(Reason.EXPIRED, after, tuple(events))
@@ -150,7 +151,7 @@ def withdrawn(state: Escalation, cases: Iterable[Case], because: str, now: datet
     events: list[Event] = []
     for case in cases:
         if case.status is Status.OPEN:
-            state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now))
+            state = ended(with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now)), *open_options(case))
             events.append(CaseWithdrawn(case_id=case.case_id, because=because))
             events += [denied(state.proposals[one], case.case_id, because) for one in open_options(case)]
     return state, events
@@ -166,6 +167,7 @@ def denied(
     because: str,
     by: Approver | None = None,
     reason: ReasonGiven | None = None,
+    stages: tuple[Stage, ...] = (),
 ) -> ActionDenied:
     return ActionDenied(
         decision_id=proposal.decision_id,
@@ -174,8 +176,14 @@ def denied(
         because=because,
         by=by,
         reason=reason,
-        stages=(),
+        stages=stages,
     )
+
+
+def ended(state: Escalation, *decisions: UUID) -> Escalation:
+    """These decisions were denied."""
+    denials = {one: replace(state.rulings[one], outcome="denied") for one in decisions}
+    return replace(state, rulings={**state.rulings, **denials})
 
 
 def approver_of(actor: Identity, case: Case, now: datetime) -> Approver:
@@ -229,7 +237,7 @@ def _refused(state: Escalation, case: Case, proposal: ActionProposed, vote: Vote
         case = replace(case, status=Status.RESOLVED, closed_at=vote.approver.at)
         events.append(CaseResolved(case_id=case.case_id, chosen=None, by=(vote.approver,)))
     events.append(_override(case, proposal, vote, f"what was proposed: {proposal.chosen}"))
-    return Decision(Reason.REFUSED_BY_PEOPLE, with_case(state, case), tuple(events))
+    return Decision(Reason.REFUSED_BY_PEOPLE, ended(with_case(state, case), proposal.decision_id), tuple(events))
 
 
 def _cleared(
@@ -256,7 +264,8 @@ def _cleared(
         rejected = ", ".join(state.proposals[one].chosen for one in others) or "waiting"
         events.append(_override(case, proposal, vote, rejected))
     ruled = replace(ruled, outcome="cleared", grant_id=grant.grant_id)
-    after = replace(with_case(state, case), rulings={**state.rulings, proposal.decision_id: ruled})
+    after = ended(with_case(state, case), *others)
+    after = replace(after, rulings={**after.rulings, proposal.decision_id: ruled})
     learned = Shared(here.shared.frameworks | {plan.framework}, here.shared.learned | {plan.framework})
     shared = learned if case.kind is CaseKind.APPROVAL else None
     return Decision(Reason.CLEARED_BY_PEOPLE, after, tuple(events), shared=shared)

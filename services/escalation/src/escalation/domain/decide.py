@@ -111,6 +111,7 @@ def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: D
         stages=ruling.stages,
         holds=state.holds,
         framework_approved=facts.framework_approved,
+        need=ruling.need,
         at=now,
     )
     state = replace(
@@ -129,9 +130,9 @@ def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: D
             after = replace(state, rulings={**state.rulings, proposal.decision_id: ruled})
             return Decision(Reason.CLEARED_BY_RULE, after, (grant,))
         case Verdict.NEEDS_PEOPLE:
-            assert ruling.need is not None
             if proposal.action.answers is not None:
                 return _on_option(state, proposal, proposal.action.answers)
+            assert ruling.need is not None
             case = _case(plan, CaseKind.APPROVAL, proposal.decision_id, ruling.need, ruling.severity, who, now)
             case = replace(
                 case,
@@ -142,7 +143,8 @@ def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: D
             )
             return cases.opened(state, case)
         case Verdict.DENIED:
-            return Decision(Reason.HELD, state, (cases.denied(proposal, None, ruling.because),))
+            state = cases.ended(state, proposal.decision_id)
+            return Decision(Reason.HELD, state, (cases.denied(proposal, None, ruling.because, stages=ruling.stages),))
         case Verdict.HELD:
             held = HoldPlaced(because=ruling.because, decision_id=proposal.decision_id, until=None)
             return Decision(Reason.HELD, state, (held,))
@@ -169,8 +171,7 @@ def _on_trigger(
     if case_id in state.cases:
         return Decision(Reason.KNOWN, state)
     rules = {one.id: one for one in plan.policy.triggers}
-    role = rules[fired.rule].role if fired.rule in rules else plan.policy.matrix[0].role
-    need = Need(role=role, count=1, backup_role=plan.policy.matrix[0].backup_role)
+    need = _need(plan, rules[fired.rule].role if fired.rule in rules else None)
     case = _case(plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity, who, now)
     early = state.early_options.get(meta.event_id, ())
     case = replace(
@@ -187,11 +188,10 @@ def _on_trigger(
 
 def _on_uncertain(here: Here, state: Escalation, uncertain: ActionUncertain, who: Directory, now: datetime) -> Ruling:
     case_id = case_of(uncertain.effect_id)
-    if case_id in state.cases or state.over:
+    if case_id in state.cases:
         return Decision(Reason.KNOWN, state)
     plan = here.plans[uncertain.plan_version].plan
-    row = plan.policy.matrix[0]
-    need = Need(role=row.role, count=1, backup_role=row.backup_role)
+    need = _need(plan, None)
     case = _case(plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM, who, now)
     case = replace(
         case,
@@ -229,6 +229,14 @@ def _revoke(state: Escalation, command: RevokeClearance, now: datetime) -> Rulin
     return Decision(Reason.REVOKED, after, (event,))
 
 
+def _need(plan: Plan, role: str | None) -> Need:
+    """One person of `role`, or of the first row's; without any row the operators must look."""
+    row = next((one for one in plan.policy.matrix if role in (None, one.role)), None)
+    if row is not None:
+        return Need(role=row.role, count=1, backup_role=row.backup_role)
+    return Need(role=role or "operator", count=1, backup_role="operator")
+
+
 def _case(
     plan: Plan, kind: CaseKind, subject: UUID, need: Need, severity: Severity, who: Directory, now: datetime
 ) -> Case:
@@ -243,5 +251,5 @@ def _case(
         if_ignored="",
         opened_at=now,
         deadline=now + plan.policy.deadlines.case,
-        told=who.who(need),
+        told=who.who(need, plan.authored_by),
     )

@@ -97,6 +97,7 @@ class Ruled:
     holds: tuple[str, ...]
     framework_approved: bool
     at: datetime
+    need: Need | None = None
     grant_id: UUID | None = None
     revoked: bool = False
 
@@ -136,10 +137,14 @@ class Directory:
 
     people: tuple[Person, ...] = ()
 
-    def who(self, need: Need) -> tuple[str, ...]:
-        """Those present with the role; when there is none, those with the backup role."""
+    def who(self, need: Need, author: str) -> tuple[str, ...]:
+        """Those present with the role but the plan's author; when there is none, those with the backup role."""
         for role in (need.role, need.backup_role):
-            found = tuple(person.subject for person in self.people if role in person.roles and not person.absent)
+            found = tuple(
+                person.subject
+                for person in self.people
+                if role in person.roles and not person.absent and person.subject != author
+            )
             if found:
                 return found
         return ()

@@ -1,0 +1,127 @@
+"""One live page, a page per campaign, and the same data as JSON."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, select_autoescape
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from chassis.decision import Key
+from chassis.doors import raw_body
+from chassis.identity import require
+from chassis.problems import Problem
+from chassis.service import Parts
+from contracts.event import CampaignId, Tenant
+from tower import store
+from tower.view import Line, line, lines
+
+READERS = ("viewer", "marketer", "campaign_approver", "marketing_lead", "operator", "auditor")
+COOKIE = "handrail_tower"
+LOOK_SECONDS = 0.5
+PING_SECONDS = 15
+SAFE = {
+    "content-security-policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+}
+_TEMPLATES = {entry.name: entry.read_text() for entry in (files("tower") / "templates").iterdir()}
+PAGES = Environment(
+    loader=DictLoader(_TEMPLATES), autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    parts: Parts
+    open_tenant: Tenant | None
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.page),
+            Route("/login", self.login, methods=["POST"]),
+            Route("/events", self.events),
+            Route("/campaigns/{campaign_id:uuid}", self.campaign_page),
+            Route("/v1/campaigns", self.campaigns),
+            Route("/v1/campaigns/{campaign_id:uuid}", self.campaign),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        found = await self._lines(self._tenant(request))
+        return HTMLResponse(PAGES.get_template("tower.html").render(lines=found), headers=SAFE)
+
+    async def campaign_page(self, request: Request) -> Response:
+        one, timeline = await self._campaign(request)
+        page = PAGES.get_template("campaign.html").render(one=one, timeline=timeline)
+        return HTMLResponse(page, headers=SAFE)
+
+    async def campaigns(self, request: Request) -> Response:
+        found = await self._lines(self._tenant(request))
+        return _json({"campaigns": [one.model_dump(mode="json") for one in found]})
+
+    async def campaign(self, request: Request) -> Response:
+        one, timeline = await self._campaign(request)
+        happened = [{"at": item.occurred_at.isoformat(), "said": item.said, "type": item.type} for item in timeline]
+        return _json({**one.model_dump(mode="json"), "timeline": happened})
+
+    async def login(self, request: Request) -> Response:
+        """Keep a person's token in a cookie that scripts and other sites do not get."""
+        token = (await raw_body(request, 8192)).decode(errors="replace").removeprefix("token=").strip()
+        require(self.parts.gate.verify(token), *READERS)
+        answer = RedirectResponse("/", status_code=303)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, max_age=8 * 3600)
+        return answer
+
+    async def events(self, request: Request) -> Response:
+        """The table, sent anew whenever a row has changed."""
+        tenant = self._tenant(request)
+
+        async def changes() -> AsyncIterator[ServerSentEvent]:
+            seen = None
+            while not await request.is_disconnected():
+                async with self.parts.db.pool.acquire() as conn:
+                    changed = await store.changed_at(conn, tenant)
+                if changed != seen:
+                    seen = changed
+                    table = PAGES.get_template("table.html").render(lines=await self._lines(tenant))
+                    yield ServerSentEvent(data=table, event="rows", id=changed.isoformat() if changed else None)
+                await asyncio.sleep(LOOK_SECONDS)
+
+        return EventSourceResponse(changes(), ping=PING_SECONDS)
+
+    async def _campaign(self, request: Request) -> tuple[Line, list[store.Happening]]:
+        key = Key(self._tenant(request), CampaignId(request.path_params["campaign_id"]))
+        async with self.parts.db.pool.acquire() as conn:
+            row = (await store.load(conn, [key])).get(key)
+            timeline = await store.timeline(conn, key)
+            now = await store.now(conn)
+        if row is None:
+            raise Problem(404, "no such campaign", field="campaign_id", fix="see GET /v1/campaigns")
+        return line(key.campaign, row, now), timeline
+
+    async def _lines(self, tenant: Tenant) -> list[Line]:
+        async with self.parts.db.pool.acquire() as conn:
+            return lines(await store.every(conn, tenant), await store.now(conn))
+
+    def _tenant(self, request: Request) -> Tenant:
+        """Whose campaigns are shown: the token's tenant, the cookie's, or the one that is open on a laptop."""
+        if "authorization" in request.headers:
+            who = self.parts.gate.identify(request)
+        elif token := request.cookies.get(COOKIE):
+            who = self.parts.gate.verify(token)
+        elif self.open_tenant is not None:
+            return self.open_tenant
+        else:
+            raise Problem(401, "no token", field="authorization", fix="send a bearer token, or POST it to /login")
+        require(who, *READERS)
+        return Tenant(who.tenant)
+
+
+def _json(body: object) -> Response:
+    return Response(json.dumps(body, default=str), media_type="application/json")

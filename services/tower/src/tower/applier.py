@@ -1,0 +1,37 @@
+"""Folds every topic into rows, each fact once, whatever the order of the topics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis import dead_letters
+from chassis.decision import Key
+from chassis.fold import key_of
+from chassis.postgres import Transaction
+from chassis.records import Received
+from contracts.event import tenant_row
+from tower import store
+from tower.row import Row, fold
+
+
+@dataclass(frozen=True, slots=True)
+class TowerApplier:
+    async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
+        for received in batch:
+            if received.fact is None:
+                await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, None)
+        facts = [received.fact for received in batch if received.fact is not None]
+        own = [fact for fact in facts if fact.meta.campaign_id != tenant_row(fact.meta.tenant)]
+        keys = sorted({key_of(fact.meta) for fact in own})
+        await tx.lock(keys)
+        fresh = await tx.claim(fact.meta.event_id for fact in own)
+        rows: dict[Key, Row] = await store.load(tx.conn, keys)
+        new = []
+        for fact in own:
+            if fact.meta.event_id in fresh:
+                fresh.discard(fact.meta.event_id)
+                key = key_of(fact.meta)
+                rows[key] = fold(rows.get(key, Row()), fact)
+                new.append(fact)
+        if new:
+            await store.save(tx.conn, {key: rows[key] for key in keys if key in rows})
+            await store.tell(tx.conn, new)

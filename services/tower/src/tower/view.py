@@ -1,0 +1,69 @@
+"""A row as pages and JSON show it: seven columns, one verdict, one next step. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from contracts.event import CampaignId
+from tower.row import Row
+from tower.verdict import RANK, Verdict, judge, most_urgent
+
+
+class Line(BaseModel):
+    """One campaign: phase, owner, next action, budget, SLA, anomalies, escalation."""
+
+    campaign_id: CampaignId
+    name: str
+    verdict: Verdict
+    phase: str
+    owner: str
+    next_action: str
+    budget: str
+    budget_share: float
+    sla: str
+    sla_missed: list[str]
+    anomalies: list[str]
+    escalation: str
+    case_id: str | None
+    sent: int
+    recipients: int
+    uncertain: int
+    outcome: str
+    clocks: dict[str, str]
+
+
+def lines(rows: Mapping[CampaignId, Row], now: datetime) -> list[Line]:
+    """Sorted by need for attention."""
+    made = [line(campaign, row, now) for campaign, row in rows.items()]
+    return sorted(made, key=lambda one: (RANK[one.verdict], one.name))
+
+
+def line(campaign: CampaignId, row: Row, now: datetime) -> Line:
+    judged = judge(row, now)
+    spent = (row.sent + row.uncertain) * row.per_mail_micros
+    missed = sorted(sla for sla, state in row.clocks.items() if state == "missed")
+    met = sum(1 for state in row.clocks.values() if state == "met")
+    running = sum(1 for state in row.clocks.values() if state == "running")
+    case = most_urgent(row)
+    total = row.total_micros or 1
+    return Line(
+        campaign_id=campaign,
+        name=row.name or "a new brief",
+        verdict=judged.verdict,
+        phase=("halted, " if row.halted else "") + ("refused" if row.refused else row.stage),
+        owner=row.owner or "nobody yet",
+        next_action=judged.next_step,
+        budget=f"{spent / 1e6:.2f} of {row.total_micros / 1e6:.2f} {row.currency}" if row.total_micros else "none",
+        budget_share=min(1.0, spent / total),
+        sla=f"{met} met, {len(missed)} missed, {running} running" if row.clocks else "not started",
+        sla_missed=missed,
+        anomalies=list(row.anomalies),
+        escalation=f"{len(row.cases)} open: {case.title}" if case else "none open",
+        case_id=str(case.case_id) if case else None,
+        sent=row.sent,
+        recipients=row.recipients,
+        uncertain=row.uncertain,
+        outcome=f"{row.counted} of {row.target} {row.goal}, {row.outcome}" if row.outcome else "",
+        clocks=dict(sorted(row.clocks.items())),
+    )
