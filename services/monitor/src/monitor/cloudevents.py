@@ -4,6 +4,7 @@ Source: CloudEvents HTTP Protocol Binding 1.0.2, sections 3.1 to 3.3.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from contracts.strict import Unreadable, check
 
 LIMIT_BYTES = 1024 * 1024
 LIMIT_EVENTS = 500
+ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
 TAKEN = frozenset({ContactEventReported.type, MetricReported.type, RecipientEventReported.type})
 
 
@@ -27,7 +29,7 @@ def facts(headers: Mapping[str, str], body: bytes, tenant: Tenant, tenant_key: b
     if kind == "application/cloudevents-batch+json":
         if not isinstance(value, list) or not 1 <= len(value) <= LIMIT_EVENTS:
             raise Problem(400, "not a batch", field="body", fix=f"send a JSON array of 1 to {LIMIT_EVENTS} CloudEvents")
-        return [_structured(one, tenant, tenant_key, f"{number}.") for number, one in enumerate(value)]
+        return _batch(value, tenant, tenant_key)
     if kind == "application/cloudevents+json":
         return [_structured(value, tenant, tenant_key, "")]
     attributes = {name[3:]: text for name, text in headers.items() if name.startswith("ce-")}
@@ -36,6 +38,20 @@ def facts(headers: Mapping[str, str], body: bytes, tenant: Tenant, tenant_key: b
             400, "no CloudEvent", field="content-type", fix="send ce-* headers, or application/cloudevents+json"
         )
     return [_structured({**attributes, "data": value}, tenant, tenant_key, "")]
+
+
+def _batch(events: list[Any], tenant: Tenant, tenant_key: bytes) -> list[Fact[Event]]:
+    out: list[Fact[Event]] = []
+    errors: list[dict[str, str]] = []
+    for number, one in enumerate(events):
+        try:
+            out.append(_structured(one, tenant, tenant_key, f"{number}."))
+        except Problem as problem:
+            errors.append({"field": problem.field, "problem": problem.title, "fix": problem.fix})
+    if errors:
+        first = errors[0]
+        raise Problem(400, first["problem"], field=first["field"], fix=first["fix"], errors=errors)
+    return out
 
 
 def _json(body: bytes) -> Any:
@@ -50,12 +66,15 @@ def _structured(event: Any, tenant: Tenant, tenant_key: bytes, where: str) -> Fa
     if not isinstance(event, dict):
         raise Problem(400, "not a CloudEvent", field=f"{where}body", fix="send a JSON object with the attributes")
     kind = event.get("type")
-    if kind not in TAKEN:
+    if not isinstance(kind, str) or kind not in TAKEN:
         fix = f"one of: {', '.join(sorted(TAKEN))}"
         raise Problem(400, f"type {str(kind)[:80]!r} is not taken here", field=f"{where}type", fix=fix)
     data = event.get("data")
     if isinstance(data, dict) and isinstance(data.get("recipient"), str):
         address = data["recipient"]
+        if not ADDRESS.fullmatch(address.strip()):
+            fix = "one address, as name@domain, or recipient_hash"
+            raise Problem(400, "recipient is no address", field=f"{where}data.recipient", fix=fix)
         data = {name: value for name, value in data.items() if name != "recipient"}
         data["recipient_hash"] = hash_address(tenant_key, address)
         if kind == RecipientEventReported.type:

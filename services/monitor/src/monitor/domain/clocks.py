@@ -49,8 +49,10 @@ def _deadline(plan: Plan, begin: datetime) -> datetime:
         return moment.at
     by = moment.by or timedelta(0)
     launch = plan.brief.timing.launch
-    if moment.after is Anchor.LAUNCH:
+    if moment.after is not Anchor.ACCEPTANCE:
         by += launch.by or timedelta(0)
+    if moment.after is Anchor.END_OF_SENDING:
+        by += plan.brief.timing.send_window
     return begin + by
 
 

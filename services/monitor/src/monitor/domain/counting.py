@@ -54,7 +54,7 @@ def recorded(
     wave = replace(wave, size=max(wave.size, effects.wave_size))
     counted = state.counted
     for effect in effects.effects:
-        if effect.outcome is not EffectOutcome.SUCCEEDED:
+        if effect.outcome not in (EffectOutcome.SUCCEEDED, EffectOutcome.UNKNOWN):
             continue
         known = shared.recipients.get(effect.recipient_hash, Recipient(effect.recipient_domain))
         if known.wave is not None:
@@ -78,12 +78,24 @@ def recorded(
 def _with_kind(wave: Wave, recipient: Recipient, kind: str) -> Wave:
     """`wave` with one more of `kind`; a mail's fate counts as reported once."""
     counts = {**wave.counts, kind: wave.counts.get(kind, 0) + 1}
+    ends = {MailEvent.DELIVERED.value, MailEvent.BOUNCED_HARD.value}
+    if kind in ends and ends <= {kind, *recipient.kinds}:  # what bounced in the end was not delivered
+        counts[MailEvent.DELIVERED.value] -= 1
     fates = recipient.kinds & REPORTED
     first_fate = kind in REPORTED and not (fates - {kind})
     bounced_by = wave.bounced_by
     if kind == MailEvent.BOUNCED_HARD:
         bounced_by = {**bounced_by, recipient.domain: bounced_by.get(recipient.domain, 0) + 1}
-    return replace(wave, counts=counts, reported=wave.reported + first_fate, bounced_by=bounced_by)
+    complained_by = wave.complained_by
+    if kind == MailEvent.COMPLAINED:
+        complained_by = {**complained_by, recipient.domain: complained_by.get(recipient.domain, 0) + 1}
+    return replace(
+        wave,
+        counts=counts,
+        reported=wave.reported + first_fate,
+        bounced_by=bounced_by,
+        complained_by=complained_by,
+    )
 
 
 def _counts(plan: Plan, kind: str) -> bool:

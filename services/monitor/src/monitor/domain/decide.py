@@ -72,7 +72,8 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             return _clock(*clocks.met(state, Sla.DRAFT_TIME, at, "the send was proposed"))
         case ArtefactChecked(results=results):
             passed = sum(1 for one in results if one.verdict is Verdict.PASS)
-            state = replace(state, checks=state.checks + len(results), checks_passed=state.checks_passed + passed)
+            done = sum(1 for one in results if one.verdict is not Verdict.SKIPPED)
+            state = replace(state, checks=state.checks + done, checks_passed=state.checks_passed + passed)
             return Decision(Reason.COUNTED, state)
         case OverrideRecorded() | ChecklistItemWaived():
             return Decision(Reason.COUNTED, replace(state, interventions=state.interventions + 1))
@@ -85,6 +86,9 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
         case CampaignResumed(plan_version=version):
             state, tasks = window.resumed(state, here.plans[version].plan, at)
             return Decision(Reason.WINDOW_RUNS, state, (), tasks)
+        case ActionExecuted(sending_ended=True, plan_version=version) if state.closes_at is not None:
+            late = Task(WindowCloses(plan_version=version), max(now, state.closes_at))
+            return Decision(Reason.WINDOW_RUNS, replace(state, ended_at=at), (), (late,))
         case ActionExecuted(sending_ended=True):
             return _anchored(here, replace(state, ended_at=at), Anchor.END_OF_SENDING, at)
         case WindowCloses(plan_version=version):
@@ -138,7 +142,7 @@ def _judged(here: Here, state: Watch, shared: Shared, key: str | None, reason: R
 def _closes(here: Here, state: Watch, version: int, now: datetime) -> Ruling:
     if state.outcome != "open" or state.finished is not None:
         return Decision(Reason.KNOWN, state)
-    if state.halted_at is not None:
+    if state.halted_at is not None or state.ended_at is None:
         return Decision(Reason.WINDOW_STANDS_STILL, state)
     if state.closes_at is not None and now < state.closes_at:
         return Decision(Reason.WINDOW_RUNS, state, (), (Task(WindowCloses(plan_version=version), state.closes_at),))

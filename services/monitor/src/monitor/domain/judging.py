@@ -21,7 +21,8 @@ def fired(wave: Wave, plan: Plan) -> tuple[Wave, tuple[Event, ...]]:
         if rule.trigger is Trigger.WAVE_REPORTED or rule.id in wave.fired:
             continue
         count, of = figure(rule, wave)
-        if of < rule.minimum or rates.rate(count, of) <= rule.threshold:
+        volume = wave.sent if rule.trigger is Trigger.HARD_BOUNCES else of
+        if volume < rule.minimum or rates.rate(count, of) <= rule.threshold:
             continue
         paused = wave.paused or rule.response in (Response.PAUSE, Response.ESCALATE)
         wave = replace(wave, fired=(*wave.fired, rule.id), paused=paused)
@@ -44,7 +45,7 @@ def figure(rule: TriggerRule, wave: Wave) -> tuple[int, int]:
     """What the rule looks at: (count, of)."""
     match rule.trigger:
         case Trigger.HARD_BOUNCES:
-            return wave.count(MailEvent.BOUNCED_HARD), wave.sent
+            return wave.count(MailEvent.BOUNCED_HARD), wave.sent if wave.done else max(wave.sent, wave.size)
         case Trigger.COMPLAINTS:
             return wave.count(MailEvent.COMPLAINED), wave.count(MailEvent.DELIVERED)
         case Trigger.WAVE_REPORTED:
@@ -52,11 +53,10 @@ def figure(rule: TriggerRule, wave: Wave) -> tuple[int, int]:
 
 
 def _evidence(rule: TriggerRule, wave: Wave) -> Iterator[Evidence]:
-    if rule.trigger is not Trigger.HARD_BOUNCES:
-        return
-    ranked = sorted(wave.bounced_by.items(), key=lambda item: (-item[1], item[0]))
+    parts = wave.bounced_by if rule.trigger is Trigger.HARD_BOUNCES else wave.complained_by
+    ranked = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
     for domain, count in ranked[:SHOWN]:
-        yield Evidence(dimension="domain", value=domain, count=count, of=wave.sent_by.get(domain, count))
+        yield Evidence(dimension="domain", value=domain[:120], count=count, of=wave.sent_by.get(domain, count))
 
 
 def _event(

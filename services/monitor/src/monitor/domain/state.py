@@ -63,6 +63,7 @@ class Wave:
     counts: Mapping[str, int] = field(default_factory=dict)
     sent_by: Mapping[str, int] = field(default_factory=dict)
     bounced_by: Mapping[str, int] = field(default_factory=dict)
+    complained_by: Mapping[str, int] = field(default_factory=dict)
     fired: tuple[str, ...] = ()
     paused: bool = False
     judged: bool = False

@@ -28,7 +28,9 @@ def resumed(state: Watch, plan: Plan, at: datetime) -> tuple[Watch, tuple[Task, 
     """The window goes on with the time it had left; a fixed closing time stays fixed."""
     if state.halted_at is None:
         return state, ()
-    stood = at - state.halted_at
+    closes = plan.brief.objective.window_closes
+    begun = state.closes_at - closes.by if state.closes_at and closes.by is not None else state.halted_at
+    stood = max(timedelta(0), at - max(state.halted_at, begun))  # what stood before the window began is not its time
     state = replace(state, halted_at=None)
     if state.closes_at is None or plan.brief.objective.window_closes.at is not None:
         return state, ()

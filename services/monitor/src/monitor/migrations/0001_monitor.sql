@@ -15,13 +15,13 @@ CREATE TABLE metric_row (
     campaign_id uuid        NOT NULL,
     metric      text        NOT NULL,
     channel     text        NOT NULL,
-    bucket      timestamptz NOT NULL CHECK (bucket BETWEEN '2000-01-01' AND '2200-01-01'),
+    bucket      timestamptz NOT NULL,
     value       bigint      NOT NULL,
     unit        text        NOT NULL,
     currency    text,
     attribution text        NOT NULL,
-    as_of       timestamptz NOT NULL CHECK (as_of BETWEEN '2000-01-01' AND '2200-01-01'),
+    as_of       timestamptz NOT NULL,
     provisional boolean     NOT NULL,
-    revision    int         NOT NULL,
+    revision    bigint      NOT NULL,
     PRIMARY KEY (tenant, campaign_id, metric, channel, bucket)
 );
