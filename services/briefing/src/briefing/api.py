@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from briefing import store
 from briefing.commands import ConfirmAuthorship, SubmitBrief
-from briefing.domain.decide import Briefing, Reason, Status
+from briefing.domain.decide import Briefing, Reason, Status, asked
 from chassis.commands import Answer
 from chassis.decision import Decision, Key
 from chassis.doors import idempotency_key, read, respond
@@ -87,6 +87,8 @@ def shown(campaign: CampaignId, state: Briefing) -> dict[str, Any]:
             "errors": problems,
         }
     body: dict[str, Any] = {"campaign_id": str(campaign), "status": state.status.value, "warnings": problems}
+    if state.status is Status.WAITING and state.brief is not None:
+        body["questions"] = [question.model_dump() for question in asked(state.brief)]
     if state.plan is not None:
         plan = state.plan.plan.model_dump(mode="json", exclude={"brief"})
         body["plan"] = {"hash": state.plan.plan_hash, **plan}

@@ -14,7 +14,9 @@ from policy.organisation import load_organisation
 
 async def build(parts: Parts) -> None:
     assert isinstance(parts.settings, Settings)
-    rules = Rules(load_templates(), load_organisation(parts.settings.organisation).policy)
+    organisation = load_organisation(parts.settings.organisation)
+    assets = frozenset(organisation.sender.assets)
+    rules = Rules(load_templates(), organisation.policy, organisation.tenant, assets)
     parts.applier = Fold(decide, store.load, store.save, rules, DECISIONS, observe=observe, verifier=parts.verifier)
     parts.topics = (BriefSubmitted.topic,)
     parts.routes = Api(parts).routes()

@@ -30,6 +30,7 @@ class Template(BaseModel):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tools: tuple[str, ...]
+    channels: tuple[Name, ...]
     decision_types: tuple[Name, ...]
     steps: tuple[TemplateStep, ...]
 

@@ -10,10 +10,12 @@ from policy.resolve import resolve
 
 FORMULA = (
     "error: audience x lifetime value per recipient x share lost per wrong mail; "
-    "delay per day: audience x expected rate x worth per outcome / 7"
+    "delay per day: audience x expected rate x worth per outcome / 7; "
+    "human gate: an error costs more than an hour's delay"
 )
 DAYS_FRESH = 7
 """Interest in a follow-up fades in about a week: the prior by which a day's delay is priced."""
+LIMIT_TEXT = 4000
 PARTS = ("inputs", "outputs", "owner", "sla", "tools", "approval_points", "escalation_rules", "rollback_plan")
 
 
@@ -80,7 +82,10 @@ def operating_sheet(brief: Brief, template: Template, policy: Policy) -> tuple[S
 
 
 def _steps(brief: Brief, template: Template) -> tuple[PlanStep, ...]:
-    replaced = {step.plan_step: step.step for step in brief.manual_baseline if step.plan_step}
+    replaced: dict[str, list[str]] = {}
+    for manual in brief.manual_baseline:
+        if manual.plan_step:
+            replaced.setdefault(manual.plan_step, []).append(manual.step)
     return tuple(
         PlanStep(
             id=step.id,
@@ -88,7 +93,7 @@ def _steps(brief: Brief, template: Template) -> tuple[PlanStep, ...]:
             handled_by=step.handled_by,
             because=step.because,
             after=step.after,
-            replaces=replaced.get(step.id),
+            replaces="; ".join(replaced[step.id])[:LIMIT_TEXT] if step.id in replaced else None,
             verified_by=step.verified_by,
         )
         for step in template.steps

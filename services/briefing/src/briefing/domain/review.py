@@ -1,12 +1,13 @@
 """Is this brief good enough to act on? Each problem names its field and what would mend it. Pure."""
 
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from contracts.brief import VANITY, Anchor, Brief, BriefDraft, Mode, Moment
+from briefing.domain import times
+from briefing.domain.vague import why_vague
+from contracts.brief import VANITY, Brief, BriefDraft, Mode
 from contracts.briefing import Problem
 
 OPTIONAL = frozenset({"exceptional"})
@@ -41,21 +42,18 @@ FIXES = {
     "manual_baseline": "the steps as they are done by hand today, with owner, minutes and reason",
     "rollback_plan": "what is done when it goes wrong",
 }
-NUMBER = re.compile(r"\d")
-WHEN = re.compile(
-    r"\b(by|within|until|before|during|in|every|per)\b.*(\d|day|week|month|quarter|year|january|february|march|april|may|"
-    r"june|july|august|september|october|november|december)",
-    re.IGNORECASE,
-)
+MISSING = "missing"
 HIGH_STAKES_MICROS = 10_000 * 1_000_000
+LIMIT_MICROS = 2**53 - 1
+"""The largest amount that an event can carry."""
 
 
 def review(draft: BriefDraft, received_at: datetime) -> tuple[Brief | None, tuple[Problem, ...]]:
     """The complete brief with warnings, or None with every problem there is."""
     missing = [
-        Problem(field=name, problem="missing", fix=FIXES[name])
+        Problem(field=name, problem=MISSING, fix=FIXES[name])
         for name in BriefDraft.model_fields
-        if name not in OPTIONAL and getattr(draft, name) is None
+        if name not in OPTIONAL and _absent(getattr(draft, name))
     ]
     vague = list(_vague(draft))
     if missing or vague:
@@ -69,13 +67,14 @@ def review(draft: BriefDraft, received_at: datetime) -> tuple[Brief | None, tupl
     return (None, problems) if problems else (brief, tuple(_warnings(brief)))
 
 
+def _absent(value: object) -> bool:
+    """Nothing, or nothing but spaces."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _vague(draft: BriefDraft) -> Iterator[Problem]:
-    if draft.goal is not None and not (NUMBER.search(draft.goal) and WHEN.search(draft.goal)):
-        yield Problem(
-            field="goal",
-            problem=f"vague: {draft.goal[:200]!r} names no number and no time, so nobody could say that it was reached",
-            fix=FIXES["goal"],
-        )
+    if draft.goal is not None and draft.goal.strip() and (why := why_vague(draft.goal, draft.objective)):
+        yield Problem(field="goal", problem=why, fix=FIXES["goal"])
 
 
 def _problems(brief: Brief, received_at: datetime) -> Iterator[Problem]:
@@ -92,62 +91,87 @@ def _problems(brief: Brief, received_at: datetime) -> Iterator[Problem]:
             problem=f"{objective.target} of an audience of {audience.size_estimate}",
             fix="lower the target or widen the audience",
         )
+    if objective.target <= objective.baseline:
+        yield Problem(
+            field="objective.target",
+            problem=f"{objective.baseline} come without the campaign",
+            fix="aim at more than objective.baseline",
+        )
+    if not audience.icp.strip():
+        yield Problem(field="audience.icp", problem=MISSING, fix="what these people have in common")
+    if audience.exclusions:
+        yield Problem(
+            field="audience.exclusions",
+            problem="nothing applies them yet: these people would get the mail",
+            fix="leave them out of the contacts file, and give an empty list",
+        )
     if not brief.frequency.confirmed:
         yield Problem(
             field="frequency.confirmed",
             problem="nobody confirmed how often one person may be written to",
             fix="look at per_week and per_day, and set confirmed to true",
         )
+    if brief.frequency.per_day > brief.frequency.per_week:
+        yield Problem(field="frequency.per_day", problem="more in a day than in a week", fix="per_week or less")
     if not brief.quiet_hours.confirmed:
         yield Problem(
             field="quiet_hours.confirmed",
             problem="nobody confirmed when nothing is sent",
             fix="look at starts and ends, and set confirmed to true",
         )
-    for name in ("message_hierarchy", "channels", "approval_rules", "escalation_criteria", "sla_targets", "assets"):
+    for name in (
+        "message_hierarchy",
+        "channels",
+        "approval_rules",
+        "escalation_criteria",
+        "sla_targets",
+        "assets",
+        "countries",
+    ):
         if not getattr(brief, name):
             yield Problem(field=name, problem="empty", fix=FIXES[name])
     if not brief.manual_baseline:
         yield Problem(field="manual_baseline", problem="empty", fix=FIXES["manual_baseline"])
-    if brief.mode is Mode.AUTONOMOUS and brief.budget.total.micros >= HIGH_STAKES_MICROS:
-        yield Problem(
-            field="mode", problem="autonomous for a campaign with this much at stake", fix="use hybrid or manual"
-        )
-    if brief.budget.total.currency != brief.budget.per_mail.currency:
-        yield Problem(field="budget.per_mail", problem="another currency than the total", fix="use one currency")
-    if brief.budget.per_mail.micros * audience.size_estimate > brief.budget.total.micros:
+    if brief.mode is Mode.AUTONOMOUS and (stakes := _stakes(brief)):
+        yield Problem(field="mode", problem=f"autonomous for a campaign with {stakes}", fix="use hybrid or manual")
+    yield from _money(brief)
+    yield from times.problems(brief, received_at)
+
+
+def _stakes(brief: Brief) -> str | None:
+    """Why no machine alone should run it."""
+    if brief.exceptional is not None:
+        return f"exceptional times ({brief.exceptional})"
+    if brief.policy_categories:
+        return f"sensitive matters ({', '.join(brief.policy_categories)})"
+    return "this much at stake" if brief.budget.total.micros >= HIGH_STAKES_MICROS else None
+
+
+def _money(brief: Brief) -> Iterator[Problem]:
+    budget, worth, people = brief.budget, brief.worth, brief.audience.size_estimate
+    amounts = {
+        "budget.total": budget.total,
+        "budget.per_mail": budget.per_mail,
+        "worth.per_outcome": worth.per_outcome,
+        "worth.lifetime_value_per_recipient": worth.lifetime_value_per_recipient,
+    }
+    for name, money in amounts.items():
+        if money.micros < 0:
+            yield Problem(field=name, problem="less than nothing", fix="0 or more")
+        if money.currency != budget.total.currency:
+            yield Problem(
+                field=name,
+                problem=f"{money.currency}, the budget is in {budget.total.currency}: they could not be compared",
+                fix="use one currency",
+            )
+        if name.startswith("worth") and money.micros * people > LIMIT_MICROS:
+            yield Problem(field=name, problem=f"for {people} people more than can be counted", fix="give a real amount")
+    if budget.per_mail.micros * people > budget.total.micros:
         yield Problem(
             field="budget.total",
             problem="does not pay for one mail to everybody",
             fix="raise it or shrink the audience",
         )
-    yield from _times(brief, received_at)
-
-
-def _times(brief: Brief, received_at: datetime) -> Iterator[Problem]:
-    launch, deadline = brief.timing.launch, brief.timing.deadline
-    for name, moment in (("timing.launch", launch), ("timing.deadline", deadline)):
-        if moment.after is Anchor.END_OF_SENDING or (name.endswith("launch") and moment.after is Anchor.LAUNCH):
-            yield Problem(field=name, problem=f"cannot be counted from {moment.after}", fix="count it from acceptance")
-    start, end = _settled(launch, received_at), _settled(deadline, received_at)
-    if end is not None and end <= received_at:
-        yield Problem(field="timing.deadline", problem="is over already", fix="choose a later one")
-    if start is not None and end is not None and end <= start:
-        yield Problem(field="timing.deadline", problem="is not after the launch", fix="choose a later one")
-    closes = _settled(brief.objective.window_closes, received_at)
-    if closes is not None and start is not None and closes <= start:
-        yield Problem(
-            field="objective.window_closes", problem="is not after the launch", fix="let it close after the launch"
-        )
-    if brief.timing.send_window <= timedelta(0):
-        yield Problem(field="timing.send_window", problem="no time to send in", fix="an ISO 8601 duration such as PT2H")
-
-
-def _settled(moment: Moment, received_at: datetime) -> datetime | None:
-    """When it is, where that is known on acceptance."""
-    if moment.at is not None:
-        return moment.at
-    return received_at + moment.by if moment.after is Anchor.ACCEPTANCE and moment.by is not None else None
 
 
 def _warnings(brief: Brief) -> Iterator[Problem]:
@@ -160,3 +184,9 @@ def _warnings(brief: Brief) -> Iterator[Problem]:
             )
     if brief.objective.outcome in VANITY:
         yield Problem(field="objective.outcome", problem="a vanity metric, accepted by a person", fix="none needed")
+    if brief.exceptional is not None:
+        yield Problem(
+            field="exceptional",
+            problem=f"{brief.exceptional}: options are assembled, and a person decides each time",
+            fix="none needed",
+        )
