@@ -161,7 +161,7 @@ def test_a_reduction_of_risk_waits_for_nobody() -> None:
 
 def test_a_send_that_calls_itself_a_reduction_is_held() -> None:
     issued = grown()
-    assert rule(acting(issued, action_class=ActionClass.REDUCE), issued, APPROVED, T0).verdict is not Verdict.CLEARED
+    assert rule(acting(issued, action_class=ActionClass.REDUCE), issued, APPROVED, T0).verdict is Verdict.HELD
 
 
 def test_an_option_to_stop_is_chosen_by_people() -> None:
@@ -169,6 +169,14 @@ def test_an_option_to_stop_is_chosen_by_people() -> None:
     stop = acting(issued, action_class=ActionClass.REDUCE, verb="cancel", answers=uuid4())
     ruling = rule(stop.model_copy(update={"decision_type": "stop"}), issued, APPROVED, T0)
     assert ruling.verdict is Verdict.NEEDS_PEOPLE
+
+
+def test_an_option_to_stop_may_be_chosen_under_the_kill_switch_and_a_send_that_calls_itself_one_may_not() -> None:
+    issued, killed = plan_issued(), Facts(kills=("tenant",))
+    stop = acting(issued, action_class=ActionClass.REDUCE, verb="cancel", answers=uuid4())
+    assert rule(stop, issued, killed, T0).verdict is Verdict.NEEDS_PEOPLE
+    send = rule(acting(issued, action_class=ActionClass.REDUCE, answers=uuid4()), issued, killed, T0)
+    assert (send.verdict, send.because) == (Verdict.HELD, "kill_switch")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Fold(Generic[State, Shared]):
 
     `load` gives what each message's campaign needs (state and shared facts; plans are added here), `save` takes what
     changed. With `keeps_plans`, a message that names a plan version not seen yet waits for it; `while_waiting` may ask
-    for a task meanwhile.
+    for a task meanwhile, and is told which version is missing.
     """
 
     decide: Callable[[Loaded[State, Shared], Message, Any, datetime], Decision[State, Shared]]
@@ -48,7 +48,7 @@ class Fold(Generic[State, Shared]):
     policy: object
     decisions: Counter
     keeps_plans: bool = False
-    while_waiting: Callable[[Meta, datetime], Task] | None = None
+    while_waiting: Callable[[Meta, int, datetime], Task] | None = None
     observe: Callable[[Message, Decision[State, Shared]], None] | None = None
     """Counts what a decision means for the metrics; called once the transaction has committed."""
     verifier: Verifier = field(default_factory=lambda: Verifier({}))
@@ -141,7 +141,7 @@ class _Book(Generic[State, Shared]):
             self.waiting.append(waiting)
             self.woken[id(waiting)] = message
             if self.fold_.while_waiting is not None:
-                self.tx.ask(message.meta, [self.fold_.while_waiting(message.meta, self.tx.now)])
+                self.tx.ask(message.meta, [self.fold_.while_waiting(message.meta, waiting.plan_version, self.tx.now)])
             return []
         if isinstance(message.body, PlanIssued) and self.fold_.keeps_plans:
             await plans.save(self.tx.conn, key, message.body)

@@ -100,6 +100,8 @@ class Service:
     relay: Relay
     broker: KafkaBroker
     loops: list["asyncio.Task[None]"] = field(default_factory=list)
+    endless: list["asyncio.Task[None]"] = field(default_factory=list)
+    """Of these, the ones that nobody asks to end: they are cancelled."""
     stopping: bool = False
     _measured_at: float = -10.0
 
@@ -121,10 +123,11 @@ class Service:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         parts = self.parts
         await self.broker.start()
-        runs: list[Callable[[], Awaitable[None]]] = [self.relay.run, *parts.background]
+        runs: list[Callable[[], Awaitable[None]]] = [self.relay.run]
         if parts.worker is not None:
             runs.append(parts.worker.run)
-        self.loops = [asyncio.create_task(_forever(run)) for run in runs]
+        self.endless = [asyncio.create_task(_forever(run)) for run in parts.background]
+        self.loops = [*(asyncio.create_task(_forever(run)) for run in runs), *self.endless]
         BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()
         gc.freeze()
@@ -141,6 +144,8 @@ class Service:
             self.consumer.stopping = True
         if self.parts.worker is not None:
             self.parts.worker.stopping = True
+        for task in self.endless:
+            task.cancel()
         await self.broker.stop()
         done, pending = await asyncio.wait(self.loops, timeout=10) if self.loops else (set(), set())
         for task in pending:

@@ -13,13 +13,14 @@ from contracts.decision import Stage
 from contracts.escalation import Need
 from contracts.event import Severity
 from contracts.executor import ActionProposed
-from contracts.plan import ActionClass, MatrixRow, Plan
-from policy.stages import STAGES, Facts, Finding, Verdict, matrix_row
+from contracts.plan import MatrixRow, Plan
+from policy.stages import STAGES, Facts, Finding, Verdict, is_reduction, matrix_row
 
 NO_MATCHING_RULE = "no_matching_rule"
 RISK_REDUCING = "risk_reducing"
 WITHIN_POLICY = "within_policy"
 HOLD_IN_PLACE = "hold_in_place"
+KILL_SWITCH = "kill_switch"
 NOT_THIS_PLAN = "not_this_plan"
 
 _SETTLED = {"binding": NOT_THIS_PLAN, "holds": HOLD_IN_PLACE, "authority_matrix": NO_MATCHING_RULE}
@@ -54,7 +55,8 @@ def rule(proposal: ActionProposed, plan: PlanIssued, facts: Facts, now: datetime
     for settling in (Verdict.DENIED, Verdict.HELD):
         for name, finding in found:
             if finding.verdict is settling:
-                return Ruling(settling, _SETTLED[name], stages, need, Severity.HIGH)
+                because = KILL_SWITCH if name == "holds" and facts.kills else _SETTLED[name]
+                return Ruling(settling, because, stages, need, Severity.HIGH)
     asking = {name: finding for name, finding in found if finding.verdict is Verdict.NEEDS_PEOPLE}
     if not asking:
         return Ruling(Verdict.CLEARED, WITHIN_POLICY, stages, need)
@@ -63,15 +65,8 @@ def rule(proposal: ActionProposed, plan: PlanIssued, facts: Facts, now: datetime
 
 
 def reduces_risk(proposal: ActionProposed, plan: Plan) -> bool:
-    """Goes at once (G2): class reduce, no option, and a verb that the matrix does not know under another class.
-
-    The last part keeps a proposal from calling a send a reduction.
-    """
-    action = proposal.action
-    if action.action_class is not ActionClass.REDUCE or action.answers is not None:
-        return False
-    known = {row.action_class for row in plan.policy.matrix if (row.tool, row.verb) == (action.tool, action.verb)}
-    return known <= {ActionClass.REDUCE}
+    """Goes at once (G2): a reduction that is no option, for options are chosen by people."""
+    return proposal.action.answers is None and is_reduction(proposal, plan)
 
 
 def need_of(row: MatrixRow | None) -> Need | None:

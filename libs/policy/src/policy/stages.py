@@ -94,7 +94,16 @@ def _binding(proposal: ActionProposed, issued: PlanIssued, facts: Facts, _: date
     return Finding(Verdict.CLEARED, inputs)
 
 
-def _holds(_: ActionProposed, __: PlanIssued, facts: Facts, now: datetime) -> Finding:
+def is_reduction(proposal: ActionProposed, plan: Plan) -> bool:
+    """Class reduce, and a verb that the matrix does not know under another class: a send cannot call itself one."""
+    action = proposal.action
+    known = {row.action_class for row in plan.policy.matrix if (row.tool, row.verb) == (action.tool, action.verb)}
+    return action.action_class is ActionClass.REDUCE and known <= {ActionClass.REDUCE}
+
+
+def _holds(proposal: ActionProposed, issued: PlanIssued, facts: Facts, now: datetime) -> Finding:
+    if is_reduction(proposal, issued.plan):
+        return Finding(Verdict.CLEARED, ("no kill switch and no hold keeps back what reduces risk",))
     lasting = [hold for hold in facts.holds if hold.lasts(now)]
     inputs = [f"kill switch engaged: {scope}" for scope in facts.kills]
     inputs += [f"hold {hold.because} until {hold.until.isoformat() if hold.until else 'released'}" for hold in lasting]
@@ -108,7 +117,7 @@ def _authority_matrix(proposal: ActionProposed, issued: PlanIssued, _: Facts, __
     cell = f"{action.tool}/{action.verb} as {proposal.decision_type}, class {action.action_class}"
     row = matrix_row(proposal, issued.plan)
     if row is None:
-        if action.action_class is ActionClass.REDUCE:  # an option to stop: people may always choose it
+        if is_reduction(proposal, issued.plan) and action.answers is not None:  # people may always choose to stop
             return Finding(Verdict.NEEDS_PEOPLE, (f"no row for {cell}",), Severity.MEDIUM)
         return Finding(Verdict.HELD, (f"no row for {cell}",), Severity.HIGH)
     inputs = (cell, f"row {row.id}: {row.authority}, {row.needed} of {row.role}, backup {row.backup_role}")

@@ -53,7 +53,7 @@ class Ledger:
         line = {
             "number": self.counts.mails + 1,
             "at": datetime.now(UTC).isoformat(),
-            "to": mail.address,
+            "recipient": mail.address,
             "domain": mail.domain,
             "message_id": mail.message_id,
             "tenant": mail.tenant,
@@ -80,6 +80,8 @@ class Ledger:
                     if not line.endswith(b"\n"):
                         break
                     said = json.loads(line)
-                    self.counts.add(said["to"], said["domain"], said["effect_id"], said["dkim"], said["one_click"])
+                    self.counts.add(
+                        said["recipient"], said["domain"], said["effect_id"], said["dkim"], said["one_click"]
+                    )
                     whole += len(line)
         return whole

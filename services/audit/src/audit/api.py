@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from audit import store
-from audit.explain import OUTCOMES, explanation, read
+from audit.explain import CONTEXT, OUTCOMES, explanation, read
 from audit.store import Stored
 from chassis.decision import Identity
 from chassis.identity import require
@@ -20,6 +20,8 @@ from chassis.service import Parts
 from contracts.event import CampaignId, Tenant
 from contracts.executor import ActionProposed
 
+RECIPIENTS = ("auditor", "campaign_approver", "marketing_lead")
+"""Records carry the hashes of recipients."""
 READERS = ("auditor", "campaign_approver", "marketing_lead", "marketer", "operator", "viewer")
 
 
@@ -48,7 +50,8 @@ class Api:
             answers = fact.event.action.answers
             trigger = await store.by_event(conn, tenant, answers) if answers else None
             outcome = await store.by_campaign(conn, tenant, fact.meta.campaign_id, types=OUTCOMES)
-        return _json(explanation(records, trigger, outcome, self.parts.verifier))
+            context = await store.by_campaign(conn, tenant, fact.meta.campaign_id, types=CONTEXT)
+        return _json(explanation(records, trigger, outcome, context, self.parts.verifier))
 
     async def decisions(self, request: Request) -> Response:
         tenant = Tenant(self._reader(request).tenant)
@@ -63,12 +66,14 @@ class Api:
         return _json({"decisions": listed})
 
     async def records(self, request: Request) -> Response:
-        tenant = Tenant(self._reader(request).tenant)
+        who = self._reader(request)
+        require(who, *RECIPIENTS)
+        tenant = Tenant(who.tenant)
         campaign = CampaignId(request.path_params["campaign_id"])
-        try:
-            after = int(request.query_params.get("after", "0"))
-        except ValueError:
-            raise Problem(400, "after is no number", field="after", fix="the record number of the last page") from None
+        text = request.query_params.get("after", "0")
+        after = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        if after is None:
+            raise Problem(400, "after is no number", field="after", fix="the record number of the last page")
         async with self.parts.db.pool.acquire() as conn:
             found = await store.by_campaign(conn, tenant, campaign, after)
         return _json({"records": [_line(one) for one in found]})

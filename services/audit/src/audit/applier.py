@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from audit import store
-from audit.metrics import RECORDS
+from audit.metrics import CONFLICTS, FAILURES, LAG, RECORDS
 from chassis import dead_letters
+from chassis.metrics import DUPLICATES, EVENT_AGE
 from chassis.postgres import Transaction
 from chassis.records import Raw, Received
+from contracts.audit import body, leaf_hash
 from contracts.event import Event, Fact, Tenant
 
 
@@ -16,18 +19,47 @@ from contracts.event import Event, Fact, Tenant
 class AuditApplier:
     async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
         """Append what is new, tenant by tenant in a fixed order; what has no meaning is kept as a dead letter."""
+        try:
+            await self._apply(tx, batch)
+        except Exception:
+            FAILURES.inc()
+            raise
+
+    async def _apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
         for received in batch:
             if received.fact is None:
                 await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, None)
         read = [(received.raw, received.fact) for received in batch if received.fact is not None]
         fresh = await tx.claim(fact.meta.event_id for _, fact in read)
         by_tenant: dict[Tenant, list[tuple[Raw, Fact[Event]]]] = defaultdict(list)
+        again: list[tuple[Raw, Fact[Event]]] = []
         for raw, fact in read:
-            if fact.meta.event_id in fresh:
+            if fact.meta.event_id not in fresh:
+                again.append((raw, fact))
+            else:
                 fresh.discard(fact.meta.event_id)
                 by_tenant[fact.meta.tenant].append((raw, fact))
+                age = max(0.0, (tx.now - fact.meta.occurred_at).total_seconds())
+                EVENT_AGE.observe(age)
+                if not raw.inbound:
+                    tx.after(partial(LAG.set, age))
         for tenant in sorted(by_tenant):
             records = by_tenant[tenant]
             await store.append(tx.conn, tenant, records)
             for _, fact in records:
                 tx.after(RECORDS.labels(kind=fact.event.topic).inc)
+        if again:
+            await _compare(tx, again)
+
+
+async def _compare(tx: Transaction, again: Sequence[tuple[Raw, Fact[Event]]]) -> None:
+    """A redelivery is the same bytes; other bytes under an id of ours are evidence. Outsiders have two ways in."""
+    stored = await store.leaves(tx.conn, [fact.meta.event_id for _, fact in again])
+    for raw, fact in again:
+        own = leaf_hash(body(raw.topic, raw.key or b"", raw.headers, raw.value or b""))
+        if raw.inbound or stored.get(fact.meta.event_id) == own:
+            tx.after(DUPLICATES.inc)
+        else:
+            reason = f"another record is stored for event {fact.meta.event_id}"
+            await dead_letters.keep(tx, raw, dead_letters.FAILING, reason, None)
+            tx.after(CONFLICTS.inc)

@@ -6,11 +6,11 @@ import asyncpg
 import structlog
 
 from audit import store
-from audit.metrics import CHECKPOINTS, FAILURES
+from audit.metrics import CHECKPOINT_FAILURES, CHECKPOINTS
 from chassis.decision import Key
 from chassis.postgres import Database
 from contracts.audit import CheckpointSigned
-from contracts.event import Meta, Tenant, tenant_row
+from contracts.event import Fact, Meta, Tenant, tenant_row
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ async def run(db: Database) -> None:
         try:
             await sign_all(db)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            FAILURES.inc()
+            CHECKPOINT_FAILURES.inc()
             log.warning("no checkpoint", error=repr(error)[:300])
 
 
@@ -42,7 +42,7 @@ async def _sign(db: Database, tenant: Tenant) -> None:
         key = Key(tenant, tenant_row(tenant))
         await tx.lock([key])
         size, head = await store.lock_head(tx.conn, tenant)
-        cause = Meta.root(tenant, key.campaign, source=db.source, at=tx.now)
-        tx.publish(cause, [CheckpointSigned(size=size, head=head.hex())])
+        meta = Meta.root(tenant, key.campaign, source=db.source, at=tx.now)
+        tx.report(Fact(meta, CheckpointSigned(size=size, head=head.hex())))
         await store.mark_signed(tx.conn, tenant, size)
         tx.after(CHECKPOINTS.inc)

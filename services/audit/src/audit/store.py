@@ -26,14 +26,16 @@ SELECT h.tenant FROM head AS h
                 WHERE r.tenant = h.tenant AND r.seq > h.signed AND r.topic <> 'audit.checkpoints.v1')
 """
 _HEAD_OF = "SELECT seq, hash, signed FROM head WHERE tenant = $1"
-_BY_DECISION = "SELECT * FROM record WHERE (tenant, decision_id) = ($1, $2) ORDER BY seq LIMIT 2000"
+_BY_DECISION = "SELECT * FROM record WHERE (tenant, decision_id) = ($1, $2) ORDER BY seq"
 _BY_CAMPAIGN = """
 SELECT * FROM record WHERE (tenant, campaign_id) = ($1, $2) AND seq > $3 AND ($4::text[] IS NULL OR type = ANY($4))
  ORDER BY seq LIMIT $5
 """
 _BY_EVENT = "SELECT * FROM record WHERE (tenant, event_id) = ($1, $2)"
 _PAGE = "SELECT * FROM record WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT 500"
-_LAG = "SELECT coalesce(extract(epoch FROM clock_timestamp() - max(stored_at)), 0)::float8 FROM record"
+_LEAVES = "SELECT event_id, leaf FROM record WHERE event_id = ANY($1::uuid[])"
+_HEADS = "SELECT tenant, seq, hash FROM head ORDER BY tenant"
+_BETWEEN = "SELECT * FROM record WHERE tenant = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT 500"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +124,19 @@ async def export(conn: Conn, tenant: Tenant) -> AsyncIterator[Stored]:
         after = page[-1]["seq"]
 
 
-async def lag(conn: Conn) -> float:
-    """Seconds since the last record was stored."""
-    return float(await conn.fetchval(_LAG))
+async def leaves(conn: Conn, events: Sequence[UUID]) -> dict[UUID, bytes]:
+    """The leaves of those of `events` that are stored."""
+    return {row["event_id"]: row["leaf"] for row in await conn.fetch(_LEAVES, events)}
+
+
+async def heads(conn: Conn) -> list[tuple[Tenant, int, bytes]]:
+    """(tenant, size, hash) of every chain."""
+    return [(Tenant(row["tenant"]), row["seq"], row["hash"]) for row in await conn.fetch(_HEADS)]
+
+
+async def between(conn: Conn, tenant: Tenant, after: int, until: int) -> list[Stored]:
+    """A page of the records with after < seq <= until."""
+    return [_stored(row) for row in await conn.fetch(_BETWEEN, tenant, after, until)]
 
 
 def _stored(row: asyncpg.Record) -> Stored:

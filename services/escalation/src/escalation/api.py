@@ -21,7 +21,7 @@ from contracts.executor import Settled
 from escalation import store
 from escalation.card import Card, card
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, RevokeClearance, SettleCase
-from escalation.domain.state import Escalation, Reason, Shared
+from escalation.domain.state import ContentDiffers, Escalation, Reason, Shared
 
 READERS = ("campaign_approver", "marketing_lead", "marketer", "operator", "auditor", "viewer")
 STATUS = {
@@ -29,6 +29,7 @@ STATUS = {
     Reason.OPTION_UNKNOWN: 404,
     Reason.CASE_CLOSED: 409,
     Reason.CONTENT_CHANGED: 409,
+    Reason.HELD: 409,
     Reason.ALREADY_VOTED: 409,
     Reason.NOTHING_TO_REVOKE: 409,
     Reason.NOT_A_PERSON: 403,
@@ -41,6 +42,7 @@ FIX = {
     Reason.OPTION_UNKNOWN: "send the decision_id of an option on the card that was not refused",
     Reason.CASE_CLOSED: "it was decided, withdrawn, or its deadline has passed",
     Reason.CONTENT_CHANGED: "look at the card again: the content is not what was displayed",
+    Reason.HELD: "a kill switch or hold keeps it back: refuse it, or approve it when that is released",
     Reason.ALREADY_VOTED: "one vote a person",
     Reason.NOTHING_TO_REVOKE: "there is no grant in force for this decision",
     Reason.NOT_A_PERSON: "agents and services never decide: use a person's token",
@@ -77,6 +79,8 @@ def reply(decision: Decision[Escalation, Shared]) -> Answer:
     reason = Reason(decision.reason)
     if reason in STATUS:
         body = {"title": reason.value, "status": STATUS[reason], "fix": FIX[reason]}
+        if isinstance(decision.answer, ContentDiffers):
+            body |= decision.answer.model_dump()
         return Answer(STATUS[reason], json.dumps(body))
     events = [type(event).__name__ for event in decision.events]
     return Answer(200, json.dumps({"result": reason.value, "events": events}))

@@ -9,7 +9,7 @@ from contracts.monitor import TriggerFired
 from escalation import store
 from escalation.api import Api
 from escalation.domain.decide import decide, while_waiting
-from escalation.domain.state import CaseDeadline, Notified, Notify, PlanMissing
+from escalation.domain.state import CaseDeadline, Notified, Notify, PlanMissing, RuleAgain
 from escalation.metrics import DECISIONS, OLDEST, OPEN, observe
 from escalation.settings import Settings
 
@@ -45,6 +45,7 @@ async def build(parts: Parts) -> None:
     parts.kinds = {
         CaseDeadline.kind: Kind(CaseDeadline),
         PlanMissing.kind: Kind(PlanMissing),
+        RuleAgain.kind: Kind(RuleAgain),
         Notify.kind: Kind(Notify, notify),
     }
     parts.routes = Api(parts).routes()

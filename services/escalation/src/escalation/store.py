@@ -1,6 +1,6 @@
 """Campaigns' cases and rulings, and the frameworks that people approved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -9,15 +9,29 @@ from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
 from chassis.postgres import Conn
 from chassis.states import States
-from contracts.event import CampaignId, Tenant
-from escalation.domain.state import Escalation, Shared
+from contracts.decision import LegalClass
+from contracts.event import CampaignId, Tenant, tenant_row
+from contracts.executor import KillScope
+from escalation.domain.state import Approved, Escalation, Shared
 
+EVERYBODY = Tenant("*")
 STATES = States(TypeAdapter(Escalation))
 
-_FRAMEWORKS = "SELECT tenant, framework FROM framework_approval WHERE tenant = ANY($1::text[])"
-_LEARN = """
-INSERT INTO framework_approval (tenant, framework) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
+_FRAMEWORKS = """
+SELECT tenant, framework, decision_type, legal_class FROM framework_approval WHERE tenant = ANY($1::text[])
 """
+_LEARN = """
+INSERT INTO framework_approval (tenant, framework, decision_type, legal_class)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+_SWITCHES = """
+SELECT tenant, campaign_id
+  FROM engaged_switch
+ WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+"""
+_ENGAGE = "INSERT INTO engaged_switch (tenant, campaign_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_RELEASE = "DELETE FROM engaged_switch WHERE (tenant, campaign_id) = ($1, $2)"
 _INDEX_CASES = """
 INSERT INTO case_index (tenant, case_id, campaign_id, kind, status, severity, opened_at, deadline)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -48,19 +62,48 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Esca
     keys = {key_of(message.meta) for message in messages}
     states = await STATES.load(conn, keys)
     rows = await conn.fetch(_FRAMEWORKS, sorted({key.tenant for key in keys}))
-    known: dict[str, set[str]] = {}
+    known: dict[str, set[Approved]] = {}
     for row in rows:
-        known.setdefault(row["tenant"], set()).add(row["framework"])
-    return {key: Loaded(states.get(key), Shared(frozenset(known.get(key.tenant, ())))) for key in keys}
+        found = Approved(row["framework"], row["decision_type"], LegalClass(row["legal_class"]))
+        known.setdefault(row["tenant"], set()).add(found)
+    kills = await _kills(conn, keys)
+    return {
+        key: Loaded(states.get(key), Shared(frozenset(known.get(key.tenant, ())), kills=kills[key])) for key in keys
+    }
+
+
+async def _kills(conn: Conn, keys: Iterable[Key]) -> dict[Key, frozenset[KillScope]]:
+    """The engaged kill switches over each of `keys`."""
+    over = {key: _switches_over(key) for key in keys}
+    wanted = sorted({one for switches in over.values() for one in switches.values()})
+    rows = await conn.fetch(_SWITCHES, [one.tenant for one in wanted], [one.campaign for one in wanted])
+    engaged = {Key(row["tenant"], row["campaign_id"]) for row in rows}
+    return {
+        key: frozenset(scope for scope, one in switches.items() if one in engaged) for key, switches in over.items()
+    }
+
+
+def _switches_over(key: Key) -> dict[KillScope, Key]:
+    """The key that the events of each kill switch over `key` come under."""
+    return {
+        KillScope.GLOBAL: Key(EVERYBODY, tenant_row(EVERYBODY)),
+        KillScope.TENANT: Key(key.tenant, tenant_row(key.tenant)),
+        KillScope.CAMPAIGN: key,
+    }
 
 
 async def save(conn: Conn, touched: Mapping[Key, Loaded[Escalation, Shared]]) -> None:
     await STATES.save(conn, {key: loaded.state for key, loaded in touched.items()})
     learned = [
-        (key.tenant, framework) for key, loaded in touched.items() for framework in sorted(loaded.shared.learned)
+        (key.tenant, one.framework, one.decision_type, one.legal_class.value)
+        for key, loaded in touched.items()
+        for one in sorted(loaded.shared.learned)
     ]
     if learned:
-        await conn.execute(_LEARN, [tenant for tenant, _ in learned], [framework for _, framework in learned])
+        await conn.executemany(_LEARN, learned)
+    for key, loaded in touched.items():
+        if (engaged := loaded.shared.switched) is not None:  # rare: a person did it
+            await conn.execute(_ENGAGE if engaged else _RELEASE, key.tenant, key.campaign)
     kept = [(key, loaded.state) for key, loaded in touched.items() if loaded.state is not None]
     cases = [
         (

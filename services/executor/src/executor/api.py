@@ -1,19 +1,22 @@
 """Doors for people: campaigns, audiences, waivers, kill switches and previews."""
 
+import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from chassis.commands import Answer
-from chassis.decision import Command, Decision, Identity, Key
+from chassis.commands import Answer, Commands
+from chassis.decision import Command, Decision, Identity, Key, Loaded
 from chassis.doors import idempotency_key, raw_body, read, respond
 from chassis.identity import require, require_human
+from chassis.postgres import Conn
 from chassis.problems import Problem
 from chassis.service import Parts
 from contracts.event import CampaignId, Tenant, Text, tenant_row
@@ -119,12 +122,11 @@ class Api:
         if tenant_key is None:
             raise Problem(403, "this tenant has no key for recipients", field="tenant", fix="see `handrail keys init`")
         raw = await raw_body(request, audience.LIMIT_BYTES)
-        rows, errors = audience.parse(raw)
+        rows, errors = await asyncio.to_thread(audience.parse, raw)
         if errors:
             listed = [{name: str(value) for name, value in asdict(one).items()} for one in errors]
-            raise Problem(
-                422, f"{len(errors)} errors: nothing was imported", field="body", fix="mend each line", errors=listed
-            )
+            told = f"{len(errors)} errors: nothing was imported"
+            raise Problem(422, told, field="body", fix="mend each line", errors=listed)
         key = Key(tenant, tenant_row(tenant))
         found = {
             "audience": name,
@@ -132,12 +134,19 @@ class Api:
             "with_consent": sum(1 for row in rows if row.consent == "yes"),
             "content_hash": audience.content_hash(rows),
         }
-        key_text = request.headers.get("idempotency-key") or f"audience {name} {found['content_hash']}"
-        command = ImportAudience.model_validate({"command_id": key_text, "actor": who, **found})
-        async with self.parts.db.pool.acquire() as conn, conn.transaction():
+        command_id = request.headers.get("idempotency-key") or f"audience {uuid4()}"  # a PUT replaces, each time
+        try:
+            command = ImportAudience.model_validate({"command_id": command_id, "actor": who, **found})
+        except ValidationError:
+            raise Problem(400, "no name", field="name", fix="at most 120 of a-z, 0-9, _ . : -") from None
+
+        async def save(conn: Conn, touched: Mapping[Key, Loaded[Campaign, Shared]]) -> None:
+            """With the command or not at all: a repeated or refused one writes nothing."""
             await audience.save(conn, key, name, rows, tenant_key)
-        answer = await self.parts.commands.handle(key, command, lambda _: Answer(200, json.dumps(found)))
-        return respond(answer)
+            await store.save(conn, touched)
+
+        commands = Commands(self.parts.db, replace(self.parts.fold, save=save))
+        return respond(await commands.handle(key, command, lambda _: Answer(200, json.dumps(found))))
 
     async def audience(self, request: Request) -> Response:
         who = self._reader(request)
@@ -255,8 +264,6 @@ class Api:
                     return KillScope.CAMPAIGN, Key(tenant, TypeAdapter(CampaignId).validate_python(campaign))
                 except ValueError:
                     pass
-            case _:
-                pass
         raise Problem(404, "no such scope", field="scope", fix="global, tenant or campaigns/{id}")
 
     def _snapshot(self, state: Campaign, content: str) -> str:

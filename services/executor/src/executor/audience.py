@@ -44,7 +44,8 @@ SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::tim
 ON CONFLICT (tenant, recipient_hash) DO UPDATE
    SET state = excluded.state, source = excluded.source, text_version = excluded.text_version,
        captured_at = excluded.captured_at
- WHERE excluded.captured_at >= consent.captured_at
+ WHERE excluded.captured_at > consent.captured_at
+    OR (excluded.captured_at = consent.captured_at AND consent.state <> 'withdrawn')
 """
 _FORGET = "DELETE FROM audience_member WHERE (tenant, audience) = ($1, $2)"
 _MEMBERS = """
@@ -98,14 +99,16 @@ def parse(raw: bytes) -> tuple[list[Row], list[CsvError]]:
     errors = []
     seen: dict[str, int] = {}
     try:
+        following = reader.line_num + 1  # a quoted cell may hold several lines: a row is named by its first
         for cells in reader:
+            line, following = following, reader.line_num + 1
             if not cells:
                 continue
             if len(cells) != len(header):
                 wrong = f"{len(cells)} cells, the header has {len(header)}"
-                errors.append(CsvError(reader.line_num, "", wrong, "quote cells that hold commas"))
+                errors.append(CsvError(line, "", wrong, "quote cells that hold commas"))
                 continue
-            found = list(_cell_errors(reader.line_num, dict(zip(header, cells, strict=True)), seen))
+            found = list(_cell_errors(line, dict(zip(header, cells, strict=True)), seen))
             if found:
                 errors += found
             else:
@@ -144,12 +147,20 @@ def _cell_errors(line: int, cells: dict[str, str], seen: dict[str, int]) -> Iter
         yield CsvError(line, "timezone", f"{cells['timezone'][:40]!r} is no time zone", "such as Europe/Berlin")
     if cells["consent"] not in CONSENTS:
         yield CsvError(line, "consent", f"{cells['consent'][:40]!r}", "yes, no or withdrawn")
-    for name in ("consent_source", "consent_text_version", "locale"):
-        if not 1 <= len(cells[name]) <= 200:
+    for name, cell in cells.items():
+        if not cell.isprintable():
+            yield CsvError(line, name, "a line break or another character that does not print", "remove it")
+    never = cells["consent"] == "no"
+    for name in ("consent_source", "consent_text_version"):
+        if not (never or cells[name]) or len(cells[name]) > 200:
             yield CsvError(line, name, "empty or longer than 200", "say where and for which text consent was given")
+    if not 1 <= len(cells["locale"]) <= 200:
+        yield CsvError(line, "locale", "empty or longer than 200", "such as en or de-AT")
     if len(cells["first_name"]) > 100:
         yield CsvError(line, "first_name", "longer than 100", "shorten it, or leave it empty")
     for name in ("consented_at", "registered_at"):
+        if never and name == "consented_at" and not cells[name]:
+            continue
         try:
             moment(cells[name])
         except ValueError as error:
@@ -166,7 +177,7 @@ def _row(cells: dict[str, str]) -> Row:
         consent=cells["consent"],
         consent_source=cells["consent_source"],
         consent_text_version=cells["consent_text_version"],
-        consented_at=moment(cells["consented_at"]),
+        consented_at=moment(cells["consented_at"] or cells["registered_at"]),
         registered_at=moment(cells["registered_at"]),
     )
 

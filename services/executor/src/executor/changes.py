@@ -52,7 +52,7 @@ INSERT INTO suppression (tenant, recipient_hash, domain, reason) VALUES ($1, $2,
 _EVIDENCE = """
 UPDATE effect_intent AS e SET evidence = row.kind
   FROM unnest($1::uuid[], $2::text[]) AS row (effect_id, kind)
- WHERE e.effect_id = row.effect_id AND e.evidence IS NULL
+ WHERE (e.tenant, e.campaign_id, e.effect_id) = ($3, $4, row.effect_id) AND e.evidence IS NULL
 """
 
 
@@ -83,7 +83,7 @@ async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
             case _:
                 assert_never(change)
     if seen:
-        await conn.execute(_EVIDENCE, list(seen), list(seen.values()))
+        await conn.execute(_EVIDENCE, list(seen), list(seen.values()), key.tenant, key.campaign)
 
 
 async def _keep(conn: Conn, key: Key, grant: KeepGrant) -> None:

@@ -19,6 +19,8 @@ PREHEADER_LENGTH = (20, 140)
 CLIPPING_BYTES = 102 * 1024
 RISKY = ("guarantee", "risk-free", "100%", "miracle", "act now", "no obligation", "winner")
 UTM = re.compile(r"^[a-z0-9]+([_-][a-z0-9]+)*$")
+SHOUTED = re.compile(r"\b[A-Z]{5,}\b")
+SUBJECT_LIMIT = re.compile(r"subject\D{0,20}(\d+) characters", re.IGNORECASE)
 MEDIA = frozenset({"email"})
 FULL = {"first_name": "Ada", "unsubscribe_url": "https://mail.example/u/token"}
 EMPTY = {"first_name": "", "unsubscribe_url": "https://mail.example/u/token"}
@@ -39,6 +41,23 @@ class _Links(HTMLParser):
             self.links.append(given["href"] or "")
         if tag == "img" and not given.get("alt"):
             self.images_without_alt += 1
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._hidden += tag in ("style", "script", "title")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in ("style", "script", "title")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.words.append(data)
 
 
 def run(draft: Draft, plan: Plan, sender: Sender) -> tuple[CheckResult, ...]:
@@ -115,26 +134,60 @@ def _risky(draft: Draft, plan: Plan, sender: Sender) -> str | None:
     return _span(draft, RISKY, "risky language")
 
 
+def _parts(draft: Draft) -> tuple[tuple[str, str], ...]:
+    """Every part that a person reads, in words."""
+    reader = _Words()
+    reader.feed(draft.body_html)
+    html = "".join(reader.words)
+    return ("subject", draft.subject), ("preheader", draft.preheader), ("text", draft.body_text), ("html", html)
+
+
+def _found(phrase: str, text: str) -> re.Match[str] | None:
+    """Where `phrase` is in `text`, whatever its case and spaces."""
+    return re.search(r"\s+".join(map(re.escape, phrase.split())), text, re.IGNORECASE)
+
+
 def _span(draft: Draft, phrases: tuple[str, ...], what: str) -> str | None:
-    for part, text in (("subject", draft.subject), ("preheader", draft.preheader), ("text", draft.body_text)):
+    for part, text in _parts(draft):
         for phrase in phrases:
-            at = text.lower().find(phrase.lower())
-            if at >= 0:
-                return f"{what} {phrase!r} in the {part} at {at}-{at + len(phrase)}"
+            if at := _found(phrase, text):
+                return f"{what} {phrase!r} in the {part} at {at.start()}-{at.end()}"
     return None
 
 
 def _required(draft: Draft, plan: Plan, sender: Sender) -> str | None:
-    missing = [claim.id for claim in plan.brief.required_claims if claim.text.lower() not in draft.body_text.lower()]
+    bodies = [text for part, text in _parts(draft) if part in ("text", "html")]
+    claims = plan.brief.required_claims
+    missing = [claim.id for claim in claims if not all(_found(claim.text, body) for body in bodies)]
     return f"missing: {', '.join(missing)}" if missing else None
 
 
 def _brand(draft: Draft, plan: Plan, sender: Sender) -> str | None:
     """The brand rules that a machine can check: the others stay with the person who approves."""
     if any("exclamation" in rule.lower() for rule in plan.brief.brand_rules):
-        for part, text in (("subject", draft.subject), ("text", draft.body_text)):
+        for part, text in _parts(draft):
             if "!" in text:
                 return f"an exclamation mark in the {part} at {text.index('!')}"
+    return None
+
+
+def _tone(draft: Draft, plan: Plan, sender: Sender) -> str | None:
+    """No brief asks to be shouted at; words in capitals that the brief itself uses are names."""
+    given = f"{plan.brief.offer} {' '.join(plan.brief.message_hierarchy)} {sender.postal_address} {sender.from_name}"
+    for part, text in _parts(draft):
+        for word in SHOUTED.finditer(text):
+            if word[0] not in given:
+                return f"{word[0]!r} shouts in the {part} at {word.start()}-{word.end()}"
+    return None
+
+
+def _channel(draft: Draft, plan: Plan, sender: Sender) -> str | None:
+    """The constraints that a machine can read, such as `subject at most 50 characters`; people see to the others."""
+    for channel in plan.brief.channels:
+        for constraint in channel.constraints:
+            limit = SUBJECT_LIMIT.search(constraint)
+            if limit and len(draft.subject) > int(limit[1]):
+                return f"subject has {len(draft.subject)} characters: {constraint}"
     return None
 
 
@@ -176,6 +229,8 @@ CHECKS: dict[str, Check] = {
     "risky_language": _risky,
     "required_claims": _required,
     "brand_rules": _brand,
+    "tone": _tone,
+    "channel_constraints": _channel,
     "postal_address": _postal_address,
     "unsubscribe": _unsubscribe,
     "plain_text": _plain_text,

@@ -55,10 +55,19 @@ def snapshot_hash(mails: Iterable[tuple[str, str]]) -> str:
 
 
 def content_hash(
-    snapshot: str, *, from_address: str, reply_to: str, tool: str, verb: str, plan_version: int, policy_hash: str
+    snapshot: str,
+    *,
+    from_name: str,
+    from_address: str,
+    reply_to: str,
+    tool: str,
+    verb: str,
+    plan_version: int,
+    policy_hash: str,
 ) -> str:
     """What an approval binds: every mail by its snapshot, its sender, the tool, the plan and the policy."""
-    return digest("handrail/content/v1", snapshot, from_address, reply_to, tool, verb, str(plan_version), policy_hash)
+    sender = (from_name, from_address, reply_to)
+    return digest("handrail/content/v1", snapshot, *sender, tool, verb, str(plan_version), policy_hash)
 
 
 class DraftMail(TaskBody):

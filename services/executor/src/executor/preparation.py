@@ -55,18 +55,39 @@ INSERT INTO mail (tenant, campaign_id, plan_version, recipient_hash, position, r
                   body_text, body_html, digest)
 SELECT $1, $2, $3, * FROM unnest($4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
                                  $11::text[])
-ON CONFLICT (tenant, campaign_id, plan_version, recipient_hash) DO NOTHING
 """
 _SAVE_SNAPSHOT = """
 INSERT INTO snapshot (tenant, campaign_id, snapshot_hash, position, recipient_hash)
 SELECT $1, $2, $3, * FROM unnest($4::int[], $5::text[])
 ON CONFLICT DO NOTHING
 """
+# Rendered once per plan version: whoever renders again reads what is there.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))"
+_RENDERED = """
+SELECT recipient_hash, variant, digest, position FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)
+ ORDER BY position
+"""
+# Of the newest grant's snapshot, who has no intent yet, or one that was never dispatched.
 _LEFT = """
-SELECT i.recipient_hash, i.recipient_domain, i.position, i.digest
-  FROM effect_intent AS i
- WHERE (i.tenant, i.campaign_id) = ($1, $2) AND i.state = 'planned' AND i.first_dispatched_at IS NULL
- ORDER BY i.position
+WITH newest AS (
+    SELECT snapshot_hash, plan_version FROM approval_grant
+     WHERE (tenant, campaign_id) = ($1, $2) ORDER BY granted_at DESC LIMIT 1
+)
+SELECT m.recipient_hash, m.recipient_domain, m.position, m.digest
+  FROM newest
+  JOIN snapshot AS s ON (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, newest.snapshot_hash)
+  JOIN mail AS m ON (m.tenant, m.campaign_id, m.plan_version, m.recipient_hash)
+                  = ($1, $2, newest.plan_version, s.recipient_hash)
+ WHERE NOT EXISTS (
+    SELECT 1 FROM effect_intent AS i
+     WHERE (i.tenant, i.campaign_id, i.plan_version, i.recipient_hash) = ($1, $2, m.plan_version, m.recipient_hash)
+       AND i.state <> 'abandoned' AND NOT (i.state = 'planned' AND i.first_dispatched_at IS NULL))
+ ORDER BY m.position
+"""
+_UNSAID = """
+SELECT count(*) FROM effect_intent
+ WHERE (tenant, campaign_id) = ($1, $2) AND NOT reported
+   AND state IN ('succeeded', 'failed_definite', 'unknown', 'skipped')
 """
 
 
@@ -127,20 +148,18 @@ class Preparation:
             if audience_hash is None:
                 raise NoAudience(f"upload it first: PUT /v1/audiences/{name}")
             members = await conn.fetch(_MEMBERS, key.tenant, name)
-            segments = by_segment([one.name for one in await drafts(conn, key, task.plan_version)])
-            texts = {one.name: one for one in await drafts(conn, key, task.plan_version)}
-            written = [row for row in members if row["consent"] == "yes" and row["suppressed"] is None]
-            mails = [self._rendered(key, texts[segments[row["segment"]]], row) for row in written]
-            hashes = [row["recipient_hash"] for row in written]
-            positions = [row["position"] for row in written]
-            variants = [segments[row["segment"]] for row in written]
+            await conn.execute(_ALONE, str(key.campaign), task.plan_version)
+            mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
+            if not mails:
+                written = [row for row in members if row["consent"] == "yes" and row["suppressed"] is None]
+                await self._render_all(conn, key, task.plan_version, written)
+                mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
+            snapshot = snapshot_hash((row["recipient_hash"], row["digest"]) for row in mails)
             await conn.execute(
-                _SAVE_MAILS, key.tenant, key.campaign, task.plan_version, hashes, positions,
-                [row["domain"] for row in written], variants, [one.subject for one in mails],
-                [one.text for one in mails], [one.html for one in mails], [one.digest for one in mails],
+                _SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in mails],
+                [row["recipient_hash"] for row in mails],
             )  # fmt: skip
-            snapshot = snapshot_hash(zip(hashes, (one.digest for one in mails), strict=True))
-            await conn.execute(_SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, positions, hashes)
+        variants = [row["variant"] for row in mails]
         suppressed = sum(1 for row in members if row["suppressed"] is not None)
         return MailsRendered(
             plan_version=task.plan_version,
@@ -148,12 +167,23 @@ class Preparation:
             content_hash=self.dispatcher.sends.content_hash(snapshot, plan),
             audience_hash=audience_hash,
             members=len(members),
-            recipients=len(written),
-            without_consent=len(members) - len(written) - suppressed,
+            recipients=len(mails),
+            without_consent=max(0, len(members) - len(mails) - suppressed),
             suppressed=suppressed,
             by_artefact=tuple((name, variants.count(name)) for name in sorted(set(variants))),
-            checks=_audience_checks(plan, len(members), len(written), suppressed),
+            checks=_audience_checks(plan, len(members), len(mails), suppressed),
         )
+
+    async def _render_all(self, conn: Conn, key: Key, plan_version: int, rows: list[asyncpg.Record]) -> None:
+        texts = {one.name: one for one in await drafts(conn, key, plan_version)}
+        segments = by_segment(list(texts))
+        mails = [self._rendered(key, texts[segments[row["segment"]]], row) for row in rows]
+        await conn.execute(
+            _SAVE_MAILS, key.tenant, key.campaign, plan_version, [row["recipient_hash"] for row in rows],
+            [row["position"] for row in rows], [row["domain"] for row in rows],
+            [segments[row["segment"]] for row in rows], [one.subject for one in mails], [one.text for one in mails],
+            [one.html for one in mails], [one.digest for one in mails],
+        )  # fmt: skip
 
     def _rendered(self, key: Key, draft: Draft, row: asyncpg.Record) -> Rendered:
         url = self.dispatcher.unsubscribe_url(key, row["recipient_hash"], row["domain"])
@@ -172,6 +202,8 @@ class Preparation:
         if await self.dispatcher.settle_left_behind(key):
             raise StillInFlight("wait for the last answers")
         async with self.db.pool.acquire() as conn, conn.transaction():
+            if await conn.fetchval(_UNSAID, key.tenant, key.campaign):
+                raise StillInFlight("wait until the last answers are recorded")
             rows = await conn.fetch(_LEFT, key.tenant, key.campaign)
             chosen = {"resume_all": rows}
             if task.trigger_id is not None:

@@ -54,6 +54,7 @@ class Sends:
         """What an approval of this snapshot binds."""
         return content_hash(
             snapshot,
+            from_name=self.sender.from_name,
             from_address=self.sender.from_address,
             reply_to=self.sender.reply_to,
             tool=self.tool,

@@ -25,9 +25,10 @@ SELECT tenant, recipient_hash
  WHERE (tenant, recipient_hash) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 _UNCERTAIN = """
-SELECT effect_id, recipient_hash, recipient_domain, decision_id, plan_version
+SELECT tenant, campaign_id, effect_id, recipient_hash, recipient_domain, decision_id, plan_version
   FROM effect_intent
- WHERE effect_id = ANY($1::uuid[]) AND state = 'unknown'
+ WHERE (tenant, campaign_id, effect_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]))
+   AND state = 'unknown'
 """
 _CAMPAIGNS = """
 SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC LIMIT 200
@@ -38,21 +39,24 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
     keys = {key_of(message.meta) for message in messages}
     states = await STATES.load(conn, keys)
     people: set[tuple[Tenant, str]] = set()
-    effects: set[UUID] = set()
+    effects: set[tuple[Key, UUID]] = set()
     for message in messages:
         match message.body:
             case RecipientEventReported() as report:
                 people.add((message.meta.tenant, report.recipient_hash))
-                effects.add(report.effect_id)
+                effects.add((key_of(message.meta), report.effect_id))
             case Unsubscribe() as command:
                 people.add((message.meta.tenant, command.recipient_hash))
             case ApprovalGiven() | ApprovalRefused() as said:
-                effects.add(said.decision_id)
+                effects.add((key_of(message.meta), said.decision_id))
             case _:
                 pass
     suppressed = await _suppressed(conn, people)
     uncertain = await _uncertain(conn, effects)
-    return {key: Loaded(states.get(key), Shared(suppressed.get(key.tenant, frozenset()), uncertain)) for key in keys}
+    return {
+        key: Loaded(states.get(key), Shared(suppressed.get(key.tenant, frozenset()), uncertain.get(key, {})))
+        for key in keys
+    }
 
 
 async def save(conn: Conn, touched: Mapping[Key, Loaded[Campaign, Shared]]) -> None:
@@ -81,12 +85,17 @@ async def _suppressed(conn: Conn, people: set[tuple[Tenant, str]]) -> dict[Tenan
     return {tenant: frozenset(row["recipient_hash"] for row in rows if row["tenant"] == tenant) for tenant in tenants}
 
 
-async def _uncertain(conn: Conn, effects: set[UUID]) -> dict[UUID, Uncertain]:
+async def _uncertain(conn: Conn, effects: set[tuple[Key, UUID]]) -> dict[Key, dict[UUID, Uncertain]]:
+    """Lost effects by campaign: nobody says anything about the effect of another."""
     if not effects:
         return {}
-    return {
-        row["effect_id"]: Uncertain(
-            row["recipient_hash"], row["recipient_domain"], row["decision_id"], row["plan_version"]
-        )
-        for row in await conn.fetch(_UNCERTAIN, sorted(effects))
-    }
+    out: dict[Key, dict[UUID, Uncertain]] = {}
+    ordered = sorted(effects)
+    keys = [key for key, _ in ordered]
+    rows = await conn.fetch(
+        _UNCERTAIN, [key.tenant for key in keys], [key.campaign for key in keys], [effect for _, effect in ordered]
+    )
+    for row in rows:
+        lost = Uncertain(row["recipient_hash"], row["recipient_domain"], row["decision_id"], row["plan_version"])
+        out.setdefault(Key(row["tenant"], row["campaign_id"]), {})[row["effect_id"]] = lost
+    return out

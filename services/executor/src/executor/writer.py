@@ -37,6 +37,7 @@ class TemplateWriter:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            keep_trailing_newline=True,  # a mail ends with one, so that its digest can be recomputed from it
         )
 
     def draft(self, artefact: str, plan: Plan, sender: Sender, campaign: str) -> Draft:
@@ -44,9 +45,9 @@ class TemplateWriter:
         brief = plan.brief
         links = {asset.id: tagged(sender.assets[asset.id].url, campaign, artefact) for asset in brief.assets}
         words = {
-            "offer": plain(brief.offer),
+            "offer": plain(brief.offer).rstrip("."),
             "points": [plain(line) for line in brief.message_hierarchy],
-            "claims": [plain(claim.text) for claim in brief.required_claims],
+            "claims": [plain(claim.text).rstrip(".") for claim in brief.required_claims],
             "links": links,
             "first_link": links[ASSETS[artefact]] if ASSETS[artefact] in links else next(iter(links.values())),
             "titles": {asset.id: sender.assets[asset.id].title for asset in brief.assets},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,7 +18,7 @@ from chassis.doors import raw_body
 from chassis.identity import require
 from chassis.problems import Problem
 from chassis.service import Parts
-from contracts.event import CampaignId, Tenant
+from contracts.event import CampaignId, Tenant, tenant_row
 from tower import store
 from tower.view import Line, line, lines
 
@@ -25,11 +26,13 @@ READERS = ("viewer", "marketer", "campaign_approver", "marketing_lead", "operato
 COOKIE = "handrail_tower"
 LOOK_SECONDS = 0.5
 PING_SECONDS = 15
-SAFE = {
-    "content-security-policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-}
+WORDS_SECONDS = 30
+"""Time that is left is said in words: they are said anew so often, although nothing happened."""
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SAFE = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
 _TEMPLATES = {entry.name: entry.read_text() for entry in (files("tower") / "templates").iterdir()}
 PAGES = Environment(
     loader=DictLoader(_TEMPLATES), autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
@@ -44,6 +47,7 @@ class Api:
     def routes(self) -> list[Route]:
         return [
             Route("/", self.page),
+            Route("/login", self.login_page, methods=["GET"]),
             Route("/login", self.login, methods=["POST"]),
             Route("/events", self.events),
             Route("/campaigns/{campaign_id:uuid}", self.campaign_page),
@@ -52,13 +56,21 @@ class Api:
         ]
 
     async def page(self, request: Request) -> Response:
-        found = await self._lines(self._tenant(request))
-        return HTMLResponse(PAGES.get_template("tower.html").render(lines=found), headers=SAFE)
+        try:
+            tenant = self._tenant(request)
+        except Problem as problem:
+            return _to_login(request, problem)
+        return _page("tower.html", lines=await self._lines(tenant), killed=await self._killed(tenant))
 
     async def campaign_page(self, request: Request) -> Response:
-        one, timeline = await self._campaign(request)
-        page = PAGES.get_template("campaign.html").render(one=one, timeline=timeline)
-        return HTMLResponse(page, headers=SAFE)
+        try:
+            one, timeline = await self._campaign(request)
+        except Problem as problem:
+            return _to_login(request, problem)
+        return _page("campaign.html", one=one, timeline=timeline)
+
+    async def login_page(self, request: Request) -> Response:
+        return _page("login.html")
 
     async def campaigns(self, request: Request) -> Response:
         found = await self._lines(self._tenant(request))
@@ -87,8 +99,9 @@ class Api:
             while not await request.is_disconnected():
                 async with self.parts.db.pool.acquire() as conn:
                     changed = await store.changed_at(conn, tenant)
-                if changed != seen:
-                    seen = changed
+                state = (changed, asyncio.get_running_loop().time() // WORDS_SECONDS)
+                if state != seen:
+                    seen = state
                     table = PAGES.get_template("table.html").render(lines=await self._lines(tenant))
                     yield ServerSentEvent(data=table, event="rows", id=changed.isoformat() if changed else None)
                 await asyncio.sleep(LOOK_SECONDS)
@@ -107,7 +120,16 @@ class Api:
 
     async def _lines(self, tenant: Tenant) -> list[Line]:
         async with self.parts.db.pool.acquire() as conn:
-            return lines(await store.every(conn, tenant), await store.now(conn))
+            rows = await store.every(conn, tenant)
+            rows.pop(tenant_row(tenant), None)  # what belongs to no campaign
+            return lines(rows, await store.now(conn))
+
+    async def _killed(self, tenant: Tenant) -> str:
+        """Why nothing of this tenant, or of anybody, is sent; empty when it is."""
+        keys = [Key(one, tenant_row(one)) for one in (tenant, Tenant("*"))]
+        async with self.parts.db.pool.acquire() as conn:
+            rows = await store.load(conn, keys)
+        return next((row.killed for row in rows.values() if row.killed), "")
 
     def _tenant(self, request: Request) -> Tenant:
         """Whose campaigns are shown: the token's tenant, the cookie's, or the one that is open on a laptop."""
@@ -121,6 +143,19 @@ class Api:
             raise Problem(401, "no token", field="authorization", fix="send a bearer token, or POST it to /login")
         require(who, *READERS)
         return Tenant(who.tenant)
+
+
+def _page(template: str, **values: object) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    page = PAGES.get_template(template).render(nonce=nonce, **values)
+    return HTMLResponse(page, headers={**SAFE, "content-security-policy": POLICY.format(nonce=nonce)})
+
+
+def _to_login(request: Request, problem: Problem) -> Response:
+    """A person with a browser is asked for a token; a program is told what is wrong."""
+    if problem.status != 401 or "text/html" not in request.headers.get("accept", ""):
+        raise problem
+    return RedirectResponse("/login", status_code=303)
 
 
 def _json(body: object) -> Response:

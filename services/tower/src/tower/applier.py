@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from chassis import dead_letters
 from chassis.decision import Key
 from chassis.fold import key_of
+from chassis.metrics import DUPLICATES, EVENT_AGE
 from chassis.postgres import Transaction
 from chassis.records import Received
 from contracts.event import tenant_row
+from contracts.executor import KillSwitchChanged
 from tower import store
 from tower.row import Row, fold
 
@@ -20,18 +22,30 @@ class TowerApplier:
             if received.fact is None:
                 await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, None)
         facts = [received.fact for received in batch if received.fact is not None]
-        own = [fact for fact in facts if fact.meta.campaign_id != tenant_row(fact.meta.tenant)]
+        own = [
+            fact
+            for fact in facts
+            if fact.meta.campaign_id != tenant_row(fact.meta.tenant) or isinstance(fact.event, KillSwitchChanged)
+        ]
         keys = sorted({key_of(fact.meta) for fact in own})
         await tx.lock(keys)
         fresh = await tx.claim(fact.meta.event_id for fact in own)
         rows: dict[Key, Row] = await store.load(tx.conn, keys)
         new = []
+        changed: dict[Key, Row] = {}
         for fact in own:
             if fact.meta.event_id in fresh:
                 fresh.discard(fact.meta.event_id)
                 key = key_of(fact.meta)
-                rows[key] = fold(rows.get(key, Row()), fact)
+                before = rows.get(key, Row())
+                after = fold(before, fact)
+                if after is not before:  # what says nothing about a row makes none
+                    rows[key] = changed[key] = after
+                EVENT_AGE.observe(max(0.0, (tx.now - fact.meta.occurred_at).total_seconds()))
                 new.append(fact)
+            else:
+                tx.after(DUPLICATES.inc)
+        if changed:
+            await store.save(tx.conn, changed)
         if new:
-            await store.save(tx.conn, {key: rows[key] for key in keys if key in rows})
             await store.tell(tx.conn, new)

@@ -1,4 +1,4 @@
-"""What a campaign's row remembers: each fact in a place of its own, so that the order of topics does not matter. Pure."""
+"""What a campaign's row remembers: each fact in a place of its own, so that topics may come in any order. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,22 +6,47 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued
-from contracts.escalation import CaseExpired, CaseOpened, CaseResolved, CaseWithdrawn, HoldPlaced, HoldReleased
+from contracts.escalation import (
+    ActionDenied,
+    ApprovalGiven,
+    ApprovalRefused,
+    CaseExpired,
+    CaseOpened,
+    CaseResolved,
+    CaseWithdrawn,
+    HoldPlaced,
+    HoldReleased,
+    OverrideRecorded,
+)
 from contracts.event import Event, Fact
 from contracts.executor import (
     ActionExecuted,
     ActionProposed,
+    ActionReconciled,
+    ActionRefused,
+    ActionUncertain,
     CampaignFinished,
     CampaignHalted,
     CampaignLaunched,
     CampaignResumed,
+    ChecklistItemWaived,
     EffectOutcome,
     EffectsRecorded,
+    KillSwitchChanged,
+    Settled,
     StageChanged,
     StepCompleted,
     WorkBegun,
 )
-from contracts.monitor import OutcomeRejected, OutcomeVerified, SlaBreached, SlaMet, SlaStarted, TriggerFired
+from contracts.monitor import (
+    OutcomeRejected,
+    OutcomeVerified,
+    SlaBreached,
+    SlaMet,
+    SlaStarted,
+    TriggerCleared,
+    TriggerFired,
+)
 from contracts.plan import Response
 
 Order = tuple[int, int]
@@ -35,6 +60,18 @@ class OpenCase:
     severity: str
     role: str
     deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """What became of one wave's intents so far."""
+
+    size: int = 0
+    sent: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +97,10 @@ class Row:
     sending_ended: bool = False
     clocks: Mapping[str, str] = field(default_factory=dict)
     anomalies: tuple[str, ...] = ()
+    fired: frozenset[UUID] = frozenset()
+    answered: frozenset[UUID] = frozenset()
+    killed: str = ""
+    waves: Mapping[int, Wave] = field(default_factory=dict)
     cases: Mapping[UUID, OpenCase] = field(default_factory=dict)
     closed_cases: frozenset[UUID] = frozenset()
     holds: frozenset[str] = frozenset()
@@ -103,18 +144,25 @@ def fold(row: Row, fact: Fact[Event]) -> Row:
             return replace(row, halted=because, halt_order=order)
         case CampaignResumed() if order > row.halt_order:
             return replace(row, halted="", halt_order=order)
-        case EffectsRecorded(effects=effects):
+        case EffectsRecorded(effects=effects) as recorded:
             count = {one: sum(1 for effect in effects if effect.outcome is one) for one in EffectOutcome}
             return replace(
                 row,
                 sent=row.sent + count[EffectOutcome.SUCCEEDED],
                 uncertain=row.uncertain + count[EffectOutcome.UNKNOWN],
                 skipped=row.skipped + count[EffectOutcome.SKIPPED],
+                waves={**row.waves, recorded.wave: _wave(row.waves.get(recorded.wave, Wave()), recorded, count)},
             )
+        case ActionReconciled(settled=settled):
+            return replace(row, uncertain=row.uncertain - 1, sent=row.sent + (settled is Settled.APPLIED))
+        case KillSwitchChanged(engaged=engaged, reason=reason):
+            return replace(row, killed=reason if engaged else "")
         case ActionExecuted(sending_ended=True):
             return replace(row, sending_ended=True)
         case TriggerFired(response=Response.PAUSE | Response.ESCALATE, finding=finding):
-            return replace(row, anomalies=(*row.anomalies, finding))
+            return replace(row, anomalies=(*row.anomalies, finding), fired=row.fired | {fact.meta.event_id})
+        case TriggerCleared(fired=cleared):
+            return replace(row, answered=row.answered | {cleared})
         case SlaStarted(sla=sla):
             return replace(row, clocks={sla: "running", **row.clocks})
         case SlaMet(sla=sla):
@@ -129,7 +177,10 @@ def fold(row: Row, fact: Fact[Event]) -> Row:
                 role=opened.needs.role,
                 deadline=opened.deadline,
             )
-            return replace(row, cases={**row.cases, opened.case_id: case})
+            answered = row.answered | {opened.subject_id}
+            return replace(row, cases={**row.cases, opened.case_id: case}, answered=answered)
+        case CaseOpened(subject_id=subject):
+            return replace(row, answered=row.answered | {subject})
         case CaseResolved(case_id=closed) | CaseExpired(case_id=closed) | CaseWithdrawn(case_id=closed):
             left = {one: case for one, case in row.cases.items() if one != closed}
             return replace(row, cases=left, closed_cases=row.closed_cases | {closed})
@@ -145,6 +196,22 @@ def fold(row: Row, fact: Fact[Event]) -> Row:
             return replace(row, finished=finished.value, halted="")
         case _:
             return row
+
+
+def _wave(wave: Wave, recorded: EffectsRecorded, count: Mapping[EffectOutcome, int]) -> Wave:
+    return Wave(
+        size=recorded.wave_size,
+        sent=wave.sent + count[EffectOutcome.SUCCEEDED],
+        failed=wave.failed + count[EffectOutcome.FAILED_DEFINITE],
+        uncertain=wave.uncertain + count[EffectOutcome.UNKNOWN],
+        skipped=wave.skipped + count[EffectOutcome.SKIPPED],
+        done=wave.done or recorded.wave_done,
+    )
+
+
+def words(name: str) -> str:
+    """A key of ours as a person reads it."""
+    return name.replace("_", " ").replace(".", " ")
 
 
 def said(event: Event) -> str:
@@ -169,13 +236,31 @@ def said(event: Event) -> str:
         case TriggerFired(finding=finding):
             return finding[0].upper() + finding[1:]
         case CampaignHalted(because=because, remaining=remaining):
-            return f"Halted ({because}); {remaining} people have no mail yet"
+            return f"Halted ({words(because)}); {remaining} people have no mail yet"
         case CampaignResumed(remaining=remaining):
             return f"Resumed for {remaining} people"
         case CaseOpened(title=title, needs=needs):
-            return f"Asked a {needs.role}: {title}"
+            return f"Asked a {words(needs.role)}: {title}"
         case CaseResolved(by=by):
             return f"Decided by {', '.join(one.subject for one in by)}"
+        case ApprovalGiven(approver=approver):
+            return f"{approver.subject} approved, as {words(approver.role)}"
+        case ApprovalRefused(approver=approver, reason=reason):
+            return f"{approver.subject} refused, as {words(approver.role)}: {reason.why}"
+        case OverrideRecorded(by=by, instead_of=instead, reason=reason):
+            return f"{by.subject} decided otherwise than {words(instead)}: {reason.why}"
+        case ActionDenied(because=because):
+            return f"Denied: {words(because)}"
+        case ActionRefused(because=because, detail=detail):
+            return f"Refused to act ({words(because)}): {detail}"
+        case ActionUncertain(because=because):
+            return f"The answer to one mail was lost: {because}"
+        case ActionReconciled(settled=settled, evidence=evidence):
+            return f"An uncertain mail was {'sent' if settled is Settled.APPLIED else 'not sent'}: {evidence}"
+        case ChecklistItemWaived(item=item, actor=actor, reason=why):
+            return f"{actor} let {words(item)} pass: {why}"
+        case KillSwitchChanged(engaged=engaged, actor=actor, reason=why):
+            return f"{actor} {'engaged' if engaged else 'released'} the kill switch: {why}"
         case CaseExpired():
             return "Nobody decided in time"
         case OutcomeVerified(counted=counted, target=target):
@@ -183,7 +268,7 @@ def said(event: Event) -> str:
         case OutcomeRejected(counted=counted, target=target):
             return f"Outcome missed: {counted} of {target}"
         case SlaBreached(sla=sla, because=because):
-            return f"SLA {sla} missed: {because}"
+            return f"SLA {words(sla)} missed: {because}"
         case CampaignFinished(outcome=outcome):
             return f"Finished: {outcome}"
         case _:

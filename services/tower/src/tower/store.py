@@ -24,13 +24,13 @@ SELECT t, c, b::jsonb FROM unnest($1::text[], $2::uuid[], $3::text[]) AS row (t,
 ON CONFLICT (tenant, campaign_id) DO UPDATE SET body = excluded.body, changed_at = clock_timestamp()
 """
 _TELL = """
-INSERT INTO happening (tenant, campaign_id, event_id, type, said, occurred_at)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+INSERT INTO happening (tenant, campaign_id, event_id, type, said, occurred_at, topic, sequence)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 """
 _ALL = "SELECT campaign_id, body::text FROM campaign_row WHERE tenant = $1 ORDER BY changed_at DESC LIMIT 500"
 _TIMELINE = """
 SELECT said, type, occurred_at FROM happening
- WHERE (tenant, campaign_id) = ($1, $2) ORDER BY occurred_at DESC, event_id LIMIT 300
+ WHERE (tenant, campaign_id) = ($1, $2) ORDER BY occurred_at DESC, topic, sequence DESC, event_id LIMIT 300
 """
 _CHANGED = "SELECT max(changed_at) FROM campaign_row WHERE tenant = $1"
 _NOW = "SELECT clock_timestamp()"
@@ -56,7 +56,16 @@ async def save(conn: Conn, rows: Mapping[Key, Row]) -> None:
 async def tell(conn: Conn, facts: Sequence[Fact[Event]]) -> None:
     """Keep what a person would look for in a timeline."""
     lines = [
-        (fact.meta.tenant, fact.meta.campaign_id, fact.meta.event_id, fact.event.type, text, fact.meta.occurred_at)
+        (
+            fact.meta.tenant,
+            fact.meta.campaign_id,
+            fact.meta.event_id,
+            fact.event.type,
+            text,
+            fact.meta.occurred_at,
+            fact.event.topic,
+            fact.meta.sequence or 0,
+        )
         for fact in facts
         if (text := said(fact.event))
     ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tower.row import OpenCase, Row
+from tower.row import OpenCase, Row, words
 
 
 class Verdict(StrEnum):
@@ -16,6 +16,7 @@ class Verdict(StrEnum):
     AT_RISK = "at risk"
     ON_TRACK = "on track"
     MISSED = "finished, target missed"
+    FAILED = "failed"
     REFUSED = "brief refused"
     CANCELLED = "cancelled"
     MET = "finished, target met"
@@ -41,29 +42,43 @@ class Judged:
 
 def judge(row: Row, now: datetime) -> Judged:
     """The verdict on a row and the one step that comes next."""
+    if row.finished == "completed" and not row.outcome:
+        return Judged(Verdict.ON_TRACK, "Nothing: the outcome's verdict is on its way")
     if row.finished:
         return Judged(_finished(row), "Nothing: it is over")
+    if row.killed:
+        return Judged(Verdict.HALTED, f"Release the kill switch, when this is mended: {row.killed}")
     if row.refused and not row.stage_order[1] > 0:
         return Judged(Verdict.REFUSED, "Mend the brief and hand it in again")
     if row.waiting_for_author:
         return Judged(Verdict.WAITING, "A marketer vouches for offer, messages and business case")
     case = most_urgent(row)
     if row.halted:
-        step = f"{case.role} chooses how to go on, {left(case.deadline, now)}" if case else "Resume it, or cancel it"
+        step = f"{_who(case)} chooses how to go on, {left(case.deadline, now)}" if case else "Resume it, or cancel it"
         return Judged(Verdict.HALTED, step)
     if case is not None:
-        return Judged(Verdict.WAITING, f"{case.role} decides, {left(case.deadline, now)}")
+        return Judged(Verdict.WAITING, f"{_who(case)} decides, {left(case.deadline, now)}")
     if row.holds:
-        return Judged(Verdict.HELD, f"Clear the hold: {', '.join(sorted(row.holds))}")
+        return Judged(Verdict.HELD, f"Clear the hold: {', '.join(map(words, sorted(row.holds)))}")
     step = next((text for name, text in STEPS.items() if name not in row.steps_done), "Closing")
     missed = [sla for sla, state in row.clocks.items() if state == "missed"]
-    return Judged(Verdict.AT_RISK if missed else Verdict.ON_TRACK, step)
+    if row.fired - row.answered:
+        return Judged(Verdict.AT_RISK, f"Look at this: {row.anomalies[-1]}")
+    if missed:
+        return Judged(Verdict.AT_RISK, f"{step}, although {', '.join(map(words, sorted(missed)))} was missed")
+    return Judged(Verdict.ON_TRACK, step)
+
+
+def _who(case: OpenCase) -> str:
+    return words(case.role).capitalize()
 
 
 def _finished(row: Row) -> Verdict:
     if row.outcome == "verified":
         return Verdict.MET
-    return Verdict.MISSED if row.outcome == "rejected" else Verdict.CANCELLED
+    if row.outcome == "rejected":
+        return Verdict.MISSED
+    return Verdict.CANCELLED if row.finished == "cancelled" else Verdict.FAILED
 
 
 def most_urgent(row: Row) -> OpenCase | None:

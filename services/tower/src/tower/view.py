@@ -6,8 +6,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from contracts.event import CampaignId
-from tower.row import Row
-from tower.verdict import RANK, Verdict, judge, most_urgent
+from tower.row import Row, Wave
+from tower.verdict import RANK, SEVERITIES, Verdict, judge, most_urgent
 
 
 class Line(BaseModel):
@@ -26,6 +26,9 @@ class Line(BaseModel):
     anomalies: list[str]
     escalation: str
     case_id: str | None
+    case_severity: str | None
+    case_deadline: datetime | None
+    waves: dict[int, Wave]
     sent: int
     recipients: int
     uncertain: int
@@ -36,7 +39,13 @@ class Line(BaseModel):
 def lines(rows: Mapping[CampaignId, Row], now: datetime) -> list[Line]:
     """Sorted by need for attention."""
     made = [line(campaign, row, now) for campaign, row in rows.items()]
-    return sorted(made, key=lambda one: (RANK[one.verdict], one.name))
+    return sorted(made, key=_attention)
+
+
+def _attention(one: Line) -> tuple[int, int, float, str]:
+    severity = SEVERITIES.index(one.case_severity) if one.case_severity else len(SEVERITIES)
+    due = one.case_deadline.timestamp() if one.case_deadline else float("inf")
+    return RANK[one.verdict], severity, due, one.name
 
 
 def line(campaign: CampaignId, row: Row, now: datetime) -> Line:
@@ -61,6 +70,9 @@ def line(campaign: CampaignId, row: Row, now: datetime) -> Line:
         anomalies=list(row.anomalies),
         escalation=f"{len(row.cases)} open: {case.title}" if case else "none open",
         case_id=str(case.case_id) if case else None,
+        case_severity=case.severity if case else None,
+        case_deadline=case.deadline if case else None,
+        waves=dict(sorted(row.waves.items())),
         sent=row.sent,
         recipients=row.recipients,
         uncertain=row.uncertain,

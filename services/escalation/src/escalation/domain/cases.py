@@ -1,75 +1,44 @@
-"""Cases: opened once per subject, closed once, and what people decide in them."""
+"""Cases: what people decide in them, and how each is closed once."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
 from uuid import UUID
 
-from chassis.decision import Decision, Identity, Loaded, Task
-from contracts.decision import Approver, ApproverKind, ReasonGiven, Stage
+from chassis.decision import Decision, Identity
+from contracts.decision import Approver, ApproverKind
 from contracts.escalation import (
-    ActionCleared,
-    ActionDenied,
     ApprovalGiven,
     ApprovalRefused,
     CaseAcknowledged,
     CaseExpired,
     CaseKind,
-    CaseOpened,
     CaseResolved,
     CaseWithdrawn,
     OverrideRecorded,
 )
 from contracts.event import Event
 from contracts.executor import ActionProposed, Settled
-from contracts.framing import named
+from contracts.plan import Plan
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, SettleCase
+from escalation.domain.opening import Here, Ruling, with_case
+from escalation.domain.rulings import cleared, denied, ended
 from escalation.domain.state import (
+    Approved,
     Case,
     CaseDeadline,
+    ContentDiffers,
     Escalation,
-    Notify,
     Reason,
-    Shared,
     Status,
     Vote,
 )
-
-Ruling: TypeAlias = Decision[Escalation, Shared]
-Here: TypeAlias = Loaded[Escalation, Shared]
+from policy.stages import is_reduction
 
 
-def case_of(subject: UUID) -> UUID:
-    return named(str(subject), "case")
-
-
-def grant_of(decision: UUID) -> UUID:
-    return named(str(decision), "grant")
-
-
-def with_case(state: Escalation, case: Case) -> Escalation:
-    return replace(state, cases={**state.cases, case.case_id: case})
-
-
-def opened(state: Escalation, case: Case) -> Ruling:
-    """The case, who is told, and its deadline."""
-    event = CaseOpened(
-        case_id=case.case_id,
-        kind=case.kind,
-        severity=case.severity,
-        needs=case.needs,
-        subject_id=case.subject_id,
-        title=case.title,
-        because=case.because,
-        deadline=case.deadline,
-        if_ignored=case.if_ignored,
-    )
-    tasks = (
-        Task(Notify(case_id=case.case_id, told=case.told)),
-        Task(CaseDeadline(case_id=case.case_id), case.deadline),
-    )
-    return Decision(Reason.CASE_OPENED, with_case(state, case), (event,), tasks)
+def approved_by(plan: Plan, proposal: ActionProposed) -> Approved:
+    """What an approval of `proposal` approves for later ones too."""
+    return Approved(plan.framework, proposal.decision_type, proposal.blast_radius.legal_class)
 
 
 def acknowledge(here: Here, command: AcknowledgeCase) -> Ruling:
@@ -87,7 +56,10 @@ def decide_case(here: Here, command: DecideCase, now: datetime) -> Ruling:
     """One person's word on exactly one content."""
     state = here.state or Escalation()
     case = state.cases.get(command.case_id)
-    refusal = _may(case, command.actor, state.author, now) or _fits(state, case, command)
+    refusal = _may(case, command.actor, state.author, now) or _fits(here, state, case, command)
+    if refusal is Reason.CONTENT_CHANGED:
+        proposed = state.proposals[command.decision_id].action.content_hash
+        return Decision(refusal, state, answer=ContentDiffers(displayed=command.content_hash, proposed=proposed))
     if refusal:
         return Decision(refusal, state)
     assert case is not None
@@ -161,31 +133,6 @@ def open_options(case: Case) -> list[UUID]:
     return [one for one in case.options if one not in case.refused]
 
 
-def denied(
-    proposal: ActionProposed,
-    case_id: UUID | None,
-    because: str,
-    by: Approver | None = None,
-    reason: ReasonGiven | None = None,
-    stages: tuple[Stage, ...] = (),
-) -> ActionDenied:
-    return ActionDenied(
-        decision_id=proposal.decision_id,
-        plan_version=proposal.plan_version,
-        case_id=case_id,
-        because=because,
-        by=by,
-        reason=reason,
-        stages=stages,
-    )
-
-
-def ended(state: Escalation, *decisions: UUID) -> Escalation:
-    """These decisions were denied."""
-    denials = {one: replace(state.rulings[one], outcome="denied") for one in decisions}
-    return replace(state, rulings={**state.rulings, **denials})
-
-
 def approver_of(actor: Identity, case: Case, now: datetime) -> Approver:
     role = case.needs.role if case.needs.role in actor.roles else case.needs.backup_role
     return Approver(kind=ApproverKind.HUMAN, subject=actor.subject, role=role, at=now)
@@ -206,7 +153,7 @@ def _may(case: Case | None, actor: Identity, author: str | None, now: datetime |
     return None
 
 
-def _fits(state: Escalation, case: Case | None, command: DecideCase) -> Reason | None:
+def _fits(here: Here, state: Escalation, case: Case | None, command: DecideCase) -> Reason | None:
     """Why the vote does not fit the case, or None."""
     assert case is not None
     if command.decision_id not in open_options(case):
@@ -217,7 +164,15 @@ def _fits(state: Escalation, case: Case | None, command: DecideCase) -> Reason |
         return Reason.REASON_NEEDED
     if any(v.approver.subject == command.actor.subject and v.decision_id == command.decision_id for v in case.votes):
         return Reason.ALREADY_VOTED
+    if command.choice is Choice.APPROVE and _held(here, state, state.proposals[command.decision_id]):
+        return Reason.HELD
     return None
+
+
+def _held(here: Here, state: Escalation, proposal: ActionProposed) -> bool:
+    """Nobody clears anything but a reduction of risk while a kill switch or hold is over the campaign."""
+    stopped = bool(here.shared.kills or state.holds)
+    return stopped and not is_reduction(proposal, here.plans[proposal.plan_version].plan)
 
 
 def _refused(state: Escalation, case: Case, proposal: ActionProposed, vote: Vote) -> Ruling:
@@ -266,34 +221,14 @@ def _cleared(
     ruled = replace(ruled, outcome="cleared", grant_id=grant.grant_id)
     after = ended(with_case(state, case), *others)
     after = replace(after, rulings={**after.rulings, proposal.decision_id: ruled})
-    learned = Shared(here.shared.frameworks | {plan.framework}, here.shared.learned | {plan.framework})
+    approved = approved_by(plan, proposal)
+    learned = replace(
+        here.shared,
+        frameworks=here.shared.frameworks | {approved},
+        learned=here.shared.learned | {approved},
+    )
     shared = learned if case.kind is CaseKind.APPROVAL else None
     return Decision(Reason.CLEARED_BY_PEOPLE, after, tuple(events), shared=shared)
-
-
-def cleared(
-    proposal: ActionProposed,
-    approvers: tuple[Approver, ...],
-    case_id: UUID | None,
-    stages: tuple[Stage, ...],
-    now: datetime,
-    expires_at: datetime,
-) -> ActionCleared:
-    """The grant over exactly this proposal."""
-    return ActionCleared(
-        grant_id=grant_of(proposal.decision_id),
-        decision_id=proposal.decision_id,
-        plan_version=proposal.plan_version,
-        plan_hash=proposal.plan_hash,
-        policy_hash=proposal.policy_hash,
-        content_hash=proposal.action.content_hash,
-        action=proposal.action,
-        approvers=approvers,
-        case_id=case_id,
-        granted_at=now,
-        expires_at=expires_at,
-        stages=stages,
-    )
 
 
 def _override(case: Case, proposal: ActionProposed, vote: Vote, instead_of: str) -> OverrideRecorded:

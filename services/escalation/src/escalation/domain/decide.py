@@ -2,21 +2,19 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from chassis.decision import Decision, Loaded, Message, Task, TaskFailed
 from contracts.briefing import PlanIssued
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, CaseNotified, ClearanceRevoked, HoldPlaced, HoldReleased, Need
 from contracts.event import Event, Meta, Severity
-from contracts.executor import ActionProposed, ActionReconciled, ActionUncertain, CampaignFinished
+from contracts.executor import ActionProposed, ActionReconciled, ActionUncertain, CampaignFinished, KillSwitchChanged
 from contracts.monitor import TriggerFired
 from contracts.plan import Plan, Response
 from escalation.commands import AcknowledgeCase, DecideCase, RevokeClearance, SettleCase
-from escalation.domain import cases
-from escalation.domain.cases import Here, Ruling, case_of, with_case
+from escalation.domain import cases, proposals
+from escalation.domain.opening import Here, Ruling, case_of, new_case, opened
 from escalation.domain.state import (
-    Case,
     CaseDeadline,
     Directory,
     Escalation,
@@ -24,12 +22,10 @@ from escalation.domain.state import (
     Notify,
     PlanMissing,
     Reason,
-    Ruled,
+    RuleAgain,
     Shared,
     Status,
 )
-from policy.rule import rule
-from policy.stages import Facts, Hold, Verdict
 
 ASKING = frozenset({Response.PAUSE, Response.ESCALATE})
 PLAN_MISSING = "plan_missing"
@@ -37,15 +33,20 @@ PLAN_MISSING = "plan_missing"
 
 def decide(here: Loaded[Escalation, Shared], message: Message, directory: Directory, now: datetime) -> Ruling:
     state = here.state or Escalation()
+    who = directory.of(message.meta.tenant)
     match message.body:
         case PlanIssued() as issued:
-            return _on_plan(state, issued)
+            return _on_plan(here, state, issued, who, now)
         case ActionProposed() as proposal:
-            return _on_proposal(here, state, proposal, directory, now)
+            return proposals.proposed(here, state, proposal, who, now)
+        case RuleAgain() as task:
+            return proposals.looked_at_again(here, state, task, who, now)
+        case KillSwitchChanged() as changed:
+            return _on_kill_switch(here, changed, who, now)
         case TriggerFired() as fired:
-            return _on_trigger(here, state, fired, message.meta, directory, now)
+            return _on_trigger(here, state, fired, message.meta, who, now)
         case ActionUncertain() as uncertain:
-            return _on_uncertain(here, state, uncertain, directory, now)
+            return _on_uncertain(here, state, uncertain, who, now)
         case ActionReconciled() as settled:
             return _on_reconciled(state, settled, now)
         case CampaignFinished():
@@ -64,8 +65,8 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
         case Notified() as notified:
             event = CaseNotified(case_id=notified.case_id, told=notified.told, transport=notified.transport)
             return Decision(Reason.NOTIFIED, state, (event,))
-        case PlanMissing():
-            return _on_plan_missing(here, state)
+        case PlanMissing() as missing:
+            return _on_plan_missing(here, state, missing.version)
         case TaskFailed(task=Notify() as notify):
             event = CaseNotified(case_id=notify.case_id, told=(), transport="failed")
             return Decision(Reason.NOTIFIED, state, (event,))
@@ -73,92 +74,44 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
             return Decision(Reason.NOTED, here.state)
 
 
-def while_waiting(meta: Meta, now: datetime) -> Task:
+def while_waiting(_: Meta, version: int, now: datetime) -> Task:
     """What escalation does about a message whose plan it has not seen: a minute later it holds the campaign."""
-    return Task(PlanMissing(), now + timedelta(seconds=60))
+    return Task(PlanMissing(version=version), now + timedelta(seconds=60))
 
 
-def _on_plan(state: Escalation, issued: PlanIssued) -> Ruling:
+def _on_plan(here: Here, state: Escalation, issued: PlanIssued, who: Directory, now: datetime) -> Ruling:
     after = replace(state, author=issued.plan.authored_by)
     if PLAN_MISSING not in state.holds:
         return Decision(Reason.PLAN_KNOWN, after)
+    missing = tuple(version for version in state.missing_plans if version not in here.plans)
+    after = replace(after, missing_plans=missing)
+    if missing:
+        return Decision(Reason.PLAN_KNOWN, after)
     after = replace(after, holds=tuple(hold for hold in state.holds if hold != PLAN_MISSING))
-    return Decision(Reason.PLAN_KNOWN, after, (HoldReleased(because=PLAN_MISSING, decision_id=None),))
+    again = proposals.ruled_again(here, after, who, now)
+    released = HoldReleased(because=PLAN_MISSING, decision_id=None)
+    return replace(again, reason=Reason.PLAN_KNOWN, events=(released, *again.events))
 
 
-def _on_plan_missing(here: Here, state: Escalation) -> Ruling:
-    if here.plans or PLAN_MISSING in state.holds:
+def _on_plan_missing(here: Here, state: Escalation, version: int) -> Ruling:
+    if version in here.plans or version in state.missing_plans:
         return Decision(Reason.NOTED, here.state)
-    after = replace(state, holds=(*state.holds, PLAN_MISSING))
+    after = replace(state, missing_plans=(*state.missing_plans, version))
+    if PLAN_MISSING in state.holds:
+        return Decision(Reason.PLAN_MISSING, after)
+    after = replace(after, holds=(*state.holds, PLAN_MISSING))
     return Decision(Reason.PLAN_MISSING, after, (HoldPlaced(because=PLAN_MISSING, decision_id=None, until=None),))
 
 
-def _on_proposal(here: Here, state: Escalation, proposal: ActionProposed, who: Directory, now: datetime) -> Ruling:
-    if proposal.decision_id in state.proposals:
-        return Decision(Reason.KNOWN, state)
-    issued = here.plans[proposal.plan_version]
-    plan = issued.plan
-    facts = Facts(
-        holds=tuple(Hold(hold) for hold in state.holds),
-        newest_plan=max(here.plans),
-        framework_approved=plan.framework in here.shared.frameworks,
-    )
-    ruling = rule(proposal, issued, facts, now)
-    ruled = Ruled(
-        decision_id=proposal.decision_id,
-        outcome=ruling.verdict.value,
-        because=ruling.because,
-        stages=ruling.stages,
-        holds=state.holds,
-        framework_approved=facts.framework_approved,
-        need=ruling.need,
-        at=now,
-    )
-    state = replace(
-        state,
-        proposals={**state.proposals, proposal.decision_id: proposal},
-        rulings={**state.rulings, proposal.decision_id: ruled},
-    )
-    if state.over:
-        over = cases.denied(proposal, None, "campaign_finished")
-        return Decision(Reason.CAMPAIGN_OVER, state, (over,))
-    match ruling.verdict:
-        case Verdict.CLEARED:
-            by = Approver(kind=ApproverKind.RULE, subject=plan.policy.rule_versions[0], role="rule", at=now)
-            grant = cases.cleared(proposal, (by,), None, ruling.stages, now, now + plan.policy.deadlines.grant)
-            ruled = replace(ruled, grant_id=grant.grant_id)
-            after = replace(state, rulings={**state.rulings, proposal.decision_id: ruled})
-            return Decision(Reason.CLEARED_BY_RULE, after, (grant,))
-        case Verdict.NEEDS_PEOPLE:
-            if proposal.action.answers is not None:
-                return _on_option(state, proposal, proposal.action.answers)
-            assert ruling.need is not None
-            case = _case(plan, CaseKind.APPROVAL, proposal.decision_id, ruling.need, ruling.severity, who, now)
-            case = replace(
-                case,
-                title=proposal.title,
-                because=ruling.because,
-                if_ignored=proposal.if_ignored,
-                options=(proposal.decision_id,),
-            )
-            return cases.opened(state, case)
-        case Verdict.DENIED:
-            state = cases.ended(state, proposal.decision_id)
-            return Decision(Reason.HELD, state, (cases.denied(proposal, None, ruling.because, stages=ruling.stages),))
-        case Verdict.HELD:
-            held = HoldPlaced(because=ruling.because, decision_id=proposal.decision_id, until=None)
-            return Decision(Reason.HELD, state, (held,))
-
-
-def _on_option(state: Escalation, proposal: ActionProposed, trigger: UUID) -> Ruling:
-    """An option joins its trigger's case, whichever of the two was read first."""
-    case = state.cases.get(case_of(trigger))
-    if case is None:
-        early = {**state.early_options, trigger: (*state.early_options.get(trigger, ()), proposal.decision_id)}
-        return Decision(Reason.OPTION_ADDED, replace(state, early_options=early))
-    if case.status is not Status.OPEN:
-        return Decision(Reason.CASE_CLOSED, state, (cases.denied(proposal, case.case_id, "case_closed"),))
-    return Decision(Reason.OPTION_ADDED, with_case(state, replace(case, options=(*case.options, proposal.decision_id))))
+def _on_kill_switch(here: Here, changed: KillSwitchChanged, who: Directory, now: datetime) -> Ruling:
+    """Remembered for every campaign under it; the campaigns under a tenant's switch look for themselves."""
+    scope = frozenset({changed.scope})
+    kills = here.shared.kills | scope if changed.engaged else here.shared.kills - scope
+    shared = replace(here.shared, kills=kills, switched=changed.engaged)
+    if here.state is None:
+        return Decision(Reason.KILL_SWITCH_CHANGED, None, shared=shared)
+    again = proposals.ruled_again(replace(here, shared=shared), here.state, who, now)
+    return replace(again, reason=Reason.KILL_SWITCH_CHANGED, shared=shared)
 
 
 def _on_trigger(
@@ -172,7 +125,7 @@ def _on_trigger(
         return Decision(Reason.KNOWN, state)
     rules = {one.id: one for one in plan.policy.triggers}
     need = _need(plan, rules[fired.rule].role if fired.rule in rules else None)
-    case = _case(plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity, who, now)
+    case = new_case(plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity, who, now)
     early = state.early_options.get(meta.event_id, ())
     case = replace(
         case,
@@ -183,7 +136,7 @@ def _on_trigger(
         options=early,
     )
     left = {trigger: options for trigger, options in state.early_options.items() if trigger != meta.event_id}
-    return cases.opened(replace(state, early_options=left), case)
+    return opened(replace(state, early_options=left), case)
 
 
 def _on_uncertain(here: Here, state: Escalation, uncertain: ActionUncertain, who: Directory, now: datetime) -> Ruling:
@@ -192,14 +145,14 @@ def _on_uncertain(here: Here, state: Escalation, uncertain: ActionUncertain, who
         return Decision(Reason.KNOWN, state)
     plan = here.plans[uncertain.plan_version].plan
     need = _need(plan, None)
-    case = _case(plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM, who, now)
+    case = new_case(plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM, who, now)
     case = replace(
         case,
         title=f"Did one mail to {uncertain.recipient_domain} leave? {uncertain.because}",
         because="uncertain_effect",
         if_ignored="It is never sent again; a later report of the world settles it.",
     )
-    return cases.opened(state, case)
+    return opened(state, case)
 
 
 def _on_reconciled(state: Escalation, settled: ActionReconciled, now: datetime) -> Ruling:
@@ -235,21 +188,3 @@ def _need(plan: Plan, role: str | None) -> Need:
     if row is not None:
         return Need(role=row.role, count=1, backup_role=row.backup_role)
     return Need(role=role or "operator", count=1, backup_role="operator")
-
-
-def _case(
-    plan: Plan, kind: CaseKind, subject: UUID, need: Need, severity: Severity, who: Directory, now: datetime
-) -> Case:
-    return Case(
-        case_id=case_of(subject),
-        kind=kind,
-        subject_id=subject,
-        severity=severity,
-        needs=need,
-        title="",
-        because="",
-        if_ignored="",
-        opened_at=now,
-        deadline=now + plan.policy.deadlines.case,
-        told=who.who(need, plan.authored_by),
-    )

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from chassis.decision import TaskBody
-from contracts.decision import Approver, ReasonGiven, Stage
+from contracts.decision import Approver, LegalClass, ReasonGiven, Stage
 from contracts.escalation import CaseKind, Need
-from contracts.event import Name, Severity, Subject, Value
-from contracts.executor import ActionProposed
+from contracts.event import Name, Severity, Sha256, Subject, Tenant, Value
+from contracts.executor import ActionProposed, KillScope, PlanVersion
 
 
 class Reason(StrEnum):
@@ -35,6 +35,8 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     PLAN_MISSING = "plan_missing"
+    KILL_SWITCH_CHANGED = "kill_switch_changed"
+    RULED_AGAIN = "ruled_again"
     CASE_UNKNOWN = "case_unknown"
     CASE_CLOSED = "case_closed"
     OPTION_UNKNOWN = "option_unknown"
@@ -97,6 +99,8 @@ class Ruled:
     holds: tuple[str, ...]
     framework_approved: bool
     at: datetime
+    kills: tuple[str, ...] = ()
+    newest_plan: int = 1
     need: Need | None = None
     grant_id: UUID | None = None
     revoked: bool = False
@@ -113,15 +117,29 @@ class Escalation:
     early_options: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     """Options whose trigger has not been read yet, by trigger."""
     holds: tuple[str, ...] = ()
+    missing_plans: tuple[int, ...] = ()
+    """Versions that something waits for since a minute or longer: the hold `plan_missing` lasts until all are read."""
     over: bool = False
+
+
+class Approved(NamedTuple):
+    """What people approved once: a framework, for one decision type and legal class (A7)."""
+
+    framework: str
+    decision_type: str
+    legal_class: LegalClass
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Frameworks that people approved once, of the tenant; `learned` are new ones to keep."""
+    """What belongs to no campaign: the tenant's approved frameworks, and the kill switches over this key."""
 
-    frameworks: frozenset[str] = frozenset()
-    learned: frozenset[str] = frozenset()
+    frameworks: frozenset[Approved] = frozenset()
+    learned: frozenset[Approved] = frozenset()
+    """New ones, to keep."""
+    kills: frozenset[KillScope] = frozenset()
+    switched: bool | None = None
+    """Whether the switch of this very key was engaged or released now, to keep; None: neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +147,8 @@ class Person:
     subject: str
     roles: tuple[str, ...]
     absent: bool = False
+    tenant: str | None = None
+    """None where the directory is of one tenant only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +156,10 @@ class Directory:
     """Who can be asked."""
 
     people: tuple[Person, ...] = ()
+
+    def of(self, tenant: Tenant) -> "Directory":
+        """Those who may be asked about the tenant's campaigns."""
+        return Directory(tuple(person for person in self.people if person.tenant in (None, tenant)))
 
     def who(self, need: Need, author: str) -> tuple[str, ...]:
         """Those present with the role but the plan's author; when there is none, those with the backup role."""
@@ -169,3 +193,18 @@ class Notified(Value):
 
 class PlanMissing(TaskBody):
     kind: ClassVar[str] = "plan_missing"
+    version: PlanVersion = 1
+
+
+class RuleAgain(TaskBody):
+    """A kill switch may be another row's: that it was released is found by looking."""
+
+    kind: ClassVar[str] = "rule_again"
+    decision_id: UUID
+
+
+class ContentDiffers(Value):
+    """The content a person saw, and the one that is proposed."""
+
+    displayed: Sha256
+    proposed: Sha256

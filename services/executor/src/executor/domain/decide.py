@@ -14,6 +14,8 @@ from contracts.escalation import (
     CaseResolved,
     CaseWithdrawn,
     ClearanceRevoked,
+    HoldPlaced,
+    HoldReleased,
 )
 from contracts.executor import AudienceImported, KillSwitchChanged
 from contracts.inbound import RecipientEventReported
@@ -68,6 +70,8 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
     """What a campaign that has a plan does about a message."""
     meta, body = message.meta, message.body
     match body:
+        case Drafted() | Checked() | MailsRendered() if not state.running:
+            return Decision(Reason.NOT_RUNNING, state)
         case Drafted():
             return preparing.drafted(state, body)
         case Checked():
@@ -93,11 +97,11 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case PauseCampaign():
             return halting.paused(here, state, body)
         case ResumeCampaign():
-            return halting.resume(state)
+            return preparing.resumed(here, state, meta) if state.sending is None else halting.resume(state)
         case CancelCampaign():
             return halting.cancelled(here, state)
         case OutcomeVerified() | OutcomeRejected():
-            return sending.outcome(state, body)
+            return sending.outcome(here, state, body)
         case CaseOpened():
             return people.case_opened(state, body)
         case CaseResolved() | CaseExpired() | CaseWithdrawn():
@@ -108,7 +112,11 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
             return preparing.failed(state, task, body.error)
         case TaskFailed(task=Dispatch() as task):
             return sending.failed(here, state, task, body.error)
+        case HoldPlaced():
+            return halting.held(here, state, body)
+        case HoldReleased():
+            return halting.released(here, state, body)
         case TaskFailed(task=AssembleOptions()):
-            return Decision(Reason.STEP_FAILED, state)
+            return halting.no_options(state, body.error)
         case _:
             return Decision(Reason.NOTED, state)

@@ -7,8 +7,8 @@ from chassis.decision import Decision, Loaded
 from contracts.briefing import PlanIssued
 from contracts.event import Event
 from contracts.executor import CampaignFinished, CampaignOutcome, CampaignStage, StageChanged, StepCompleted
-from executor.domain.state import Campaign
-from executor.effects import Shared
+from executor.domain.state import Campaign, Sending
+from executor.effects import Dispatch, Shared
 
 Here: TypeAlias = Loaded[Campaign, Shared]
 Ruling: TypeAlias = Decision[Campaign, Shared]
@@ -16,6 +16,17 @@ Ruling: TypeAlias = Decision[Campaign, Shared]
 
 def plan_of(here: Here, state: Campaign) -> PlanIssued:
     return here.plans[state.plan_version]
+
+
+def dispatch_of(state: Campaign, sending: Sending) -> Dispatch:
+    """Send what is planned of the wave in hand, under the fence of now."""
+    return Dispatch(
+        decision_id=sending.decision_id,
+        grant_id=sending.grant_id,
+        plan_version=state.plan_version,
+        wave=sending.wave,
+        fence=state.fence,
+    )
 
 
 def to_stage(state: Campaign, stage: CampaignStage, because: str) -> tuple[Campaign, tuple[Event, ...]]:

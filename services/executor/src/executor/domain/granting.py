@@ -8,11 +8,11 @@ from contracts.escalation import ActionCleared, ActionDenied, ClearanceRevoked
 from contracts.event import Event, Signature
 from contracts.executor import ActionRefused, CampaignLaunched, CampaignOutcome, CampaignResumed
 from executor.domain.checklist import checklist
-from executor.domain.flow import Here, Ruling, finished, plan_of, step_done
+from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done
 from executor.domain.proposing import CANCEL
-from executor.domain.sending import cut, dispatch_of, executed
+from executor.domain.sending import cut, executed
 from executor.domain.state import Campaign, Proposal, Reason, Sending
-from executor.effects import AbandonPlanned, KeepGrant, RevokeGrant, SetGuard
+from executor.effects import AbandonPlanned, Change, KeepGrant, RevokeGrant, SetGuard
 
 
 def cleared(here: Here, state: Campaign, grant: ActionCleared, message: Message, now: datetime) -> Ruling:
@@ -46,6 +46,10 @@ def _why_refused(
         return "campaign_finished"
     if proposal.state != "pending":
         return "used_or_denied"
+    if grant.action.verb != CANCEL and proposal.halts != state.halts:
+        return "halted_since"
+    if grant.action.verb != CANCEL and proposal.option != "send" and state.halt is None:
+        return "not_halted"
     if grant.expires_at <= now:
         return "expired"
     wanted = (proposal.action, proposal.plan_version, proposal.plan_hash, proposal.policy_hash)
@@ -65,11 +69,13 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
     first = waves.then if before else waves.first
     from_wave = before.wave + 1 if before else 1
     events: list[Event] = []
-    changes: list[AbandonPlanned | SetGuard | KeepGrant] = []
+    changes: list[Change] = []
     if before is not None:
-        changes += [AbandonPlanned(before.decision_id), SetGuard(fence=state.fence, halted=False)]
-        left = sum(before.waves.values()) - before.settled
-        events.append(executed(state, before, left, ended=False))
+        changes.append(AbandonPlanned(before.decision_id))
+        if not before.ended:
+            events.append(executed(state, before, max(0, before.left - proposal.recipients), ended=False))
+    if state.halt is not None:
+        changes.append(SetGuard(fence=state.fence, halted=bool(state.holds)))
         events.append(
             CampaignResumed(
                 plan_version=state.plan_version,
@@ -79,6 +85,11 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
                 remaining=proposal.recipients,
             )
         )
+    if before is not None and before.ended:  # nobody is left: there is nothing to send, only to go on watching
+        nothing = Sending(decision_id=grant.decision_id, grant_id=grant.grant_id, wave=before.wave, waves={})
+        events.append(executed(state, nothing, 0, ended=False))
+        state = replace(state, halt=None)
+        return Decision(Reason.GRANT_TAKEN, state, tuple(events), (), here.shared.asking(*changes))
     if not state.launched:
         state, done = step_done(state, "approve", f"grant {grant.grant_id} by {grant.approvers[0].subject}")
         launched = CampaignLaunched(
@@ -150,8 +161,8 @@ def stopped(here: Here, state: Campaign) -> Ruling:
     events: tuple[Event, ...] = ()
     shared = None
     if state.sending is not None:
-        left = sum(state.sending.waves.values()) - state.sending.settled
-        events = (executed(state, state.sending, left, ended=True),)
+        if not state.sending.ended:
+            events = (executed(state, state.sending, state.sending.left, ended=True),)
         shared = here.shared.asking(AbandonPlanned(state.sending.decision_id))
     state, over = finished(state, CampaignOutcome.CANCELLED, "stopped_by_people")
     return Decision(Reason.CANCELLED, state, (*events, *over), shared=shared)

@@ -4,31 +4,35 @@ from dataclasses import replace
 from uuid import UUID
 
 from chassis.decision import Decision, Task
+from contracts.escalation import HoldPlaced, HoldReleased
 from contracts.event import Event, Meta
-from contracts.executor import CampaignHalted, CampaignOutcome
+from contracts.executor import CampaignHalted, CampaignOutcome, StepFailed
 from contracts.monitor import TriggerFired
 from executor.commands import PauseCampaign
 from executor.domain import proposing
-from executor.domain.flow import Here, Ruling, finished, plan_of
+from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of
 from executor.domain.state import Campaign, Halt, Reason
 from executor.effects import AbandonPlanned, AssembleOptions, OptionsAssembled, SetGuard
 
-BLAMED_SHARE = 0.5
-"""A domain where at least every second mail fails is to blame for the trigger."""
+BLAMED_SHARE = 0.2
+"""A domain where every fifth mail is known to fail already is to blame: its other reports may still be on the way."""
 
 
 def triggered(here: Here, state: Campaign, fired: TriggerFired, meta: Meta) -> Ruling:
-    """Halt, and find out what could be done instead."""
+    """Halt, and find out what could be done instead. A campaign that is halted already only gets more options."""
     if not state.running or not state.launched:
         return Decision(Reason.NOTED, state)
-    if state.halt is not None:
-        return Decision(Reason.HALTED_ALREADY, state)
     bad = tuple(
         one.value
         for one in fired.evidence
         if one.dimension == "domain" and one.of and one.count / one.of >= BLAMED_SHARE
     )
-    return _halt(here, state, fired.rule, meta.event_id, None, bad)
+    task = AssembleOptions(trigger_id=meta.event_id, plan_version=state.plan_version, bad_domains=bad)
+    if state.halt is not None:
+        trigger = state.halt.trigger_id or meta.event_id
+        state = replace(state, halt=replace(state.halt, trigger_id=trigger))
+        return Decision(Reason.HALTED_ALREADY, state, (), (Task(task),))
+    return replace(halted(here, state, fired.rule, trigger=meta.event_id), tasks=(Task(task),))
 
 
 def paused(here: Here, state: Campaign, command: PauseCampaign) -> Ruling:
@@ -36,18 +40,15 @@ def paused(here: Here, state: Campaign, command: PauseCampaign) -> Ruling:
         return Decision(Reason.NOT_RUNNING, state)
     if state.halt is not None:
         return Decision(Reason.HALTED_ALREADY, state)
-    halted = _halt(here, state, "paused_by_person", None, command.actor.subject, ())
-    return replace(halted, tasks=())
+    return halted(here, state, "paused_by_person", actor=command.actor.subject)
 
 
 def resume(state: Campaign) -> Ruling:
-    """A person wants to go on: that is a proposal, and escalation rules on it."""
+    """A person wants to go on with the sending: that is a proposal, and escalation rules on it."""
     if state.halt is None or not state.running:
         return Decision(Reason.NOT_HALTED, state)
-    if state.sending is None:
-        return Decision(Reason.NOT_HALTED, replace(state, halt=None))
     task = AssembleOptions(trigger_id=None, plan_version=state.plan_version, bad_domains=())
-    return Decision(Reason.NOTED, state, (), (Task(task),))
+    return Decision(Reason.RESUMING, state, (), (Task(task),))
 
 
 def cancelled(here: Here, state: Campaign) -> Ruling:
@@ -68,30 +69,60 @@ def assembled(here: Here, state: Campaign, found: OptionsAssembled, meta: Meta) 
     issued = plan_of(here, state)
     events: list[Event] = []
     for nth, option in enumerate(found.options):
-        proposal = proposing.option_of(meta, issued, state, found.options, nth)
-        remembered = proposing.remembered(proposal, option)
+        proposal = proposing.option_of(meta, issued, state, found, nth)
+        remembered = proposing.remembered(proposal, option, state.halts)
         state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
         events.append(proposal)
     return Decision(Reason.OPTIONS_PROPOSED, state, tuple(events))
 
 
-def _halt(
-    here: Here, state: Campaign, because: str, trigger: UUID | None, actor: str | None, bad: tuple[str, ...]
+def no_options(state: Campaign, error: str) -> Ruling:
+    """Nobody could find out what is left: the campaign stays halted, and a person may ask again."""
+    event = StepFailed(plan_version=state.plan_version, step="options", because=error[:4000])
+    return Decision(Reason.STEP_FAILED, state, (event,))
+
+
+def held(here: Here, state: Campaign, hold: HoldPlaced) -> Ruling:
+    """Escalation holds the whole campaign. A hold on one decision needs nothing here: its grant does not come."""
+    if hold.decision_id is not None or hold.because in state.holds:
+        return Decision(Reason.NOTED, state)
+    state = replace(state, holds=(*state.holds, hold.because), fence=state.fence + 1)
+    return Decision(Reason.HELD, state, shared=here.shared.asking(SetGuard(fence=state.fence, halted=True)))
+
+
+def released(here: Here, state: Campaign, hold: HoldReleased) -> Ruling:
+    if hold.because not in state.holds:
+        return Decision(Reason.NOTED, state)
+    state = replace(state, holds=tuple(one for one in state.holds if one != hold.because))
+    if state.holds or state.halt is not None or not state.running:
+        return Decision(Reason.RELEASED, state)
+    sending = state.sending
+    tasks = (Task(dispatch_of(state, sending)),) if sending is not None and not sending.wave_done else ()
+    shared = here.shared.asking(SetGuard(fence=state.fence, halted=False))
+    return Decision(Reason.RELEASED, state, (), tasks, shared)
+
+
+def halted(
+    here: Here,
+    state: Campaign,
+    because: str,
+    *,
+    trigger: UUID | None = None,
+    actor: str | None = None,
+    after: tuple[Event, ...] = (),
 ) -> Ruling:
+    """Nothing more leaves, and whatever was proposed before is stale; `after` are the events that led here."""
     fence = state.fence + 1
     send = state.sending
-    sent = state.sent_before + (send.succeeded + send.unknown + send.failed if send else 0)
-    remaining = sum(send.waves.values()) - send.settled if send else 0
     event = CampaignHalted(
         plan_version=state.plan_version,
         because=because,
         trigger_id=trigger,
         actor=actor,
         fence=fence,
-        sent=sent,
-        remaining=remaining,
+        sent=state.sent_before + (send.succeeded + send.unknown if send else 0),
+        remaining=send.left if send else 0,
     )
-    state = replace(state, fence=fence, halt=Halt(because=because, trigger_id=trigger))
-    task = AssembleOptions(trigger_id=trigger, plan_version=state.plan_version, bad_domains=bad)
+    state = replace(state, fence=fence, halt=Halt(because=because, trigger_id=trigger), halts=state.halts + 1)
     shared = here.shared.asking(SetGuard(fence=fence, halted=True))
-    return Decision(Reason.HALTED, state, (event,), (Task(task),), shared)
+    return Decision(Reason.HALTED, state, (*after, event), (), shared)

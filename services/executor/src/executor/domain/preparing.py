@@ -122,16 +122,53 @@ def waived(here: Here, state: Campaign, command: WaiveItem, meta: Meta) -> Rulin
 
 def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails, error: str) -> Ruling:
     event = StepFailed(plan_version=state.plan_version, step=task.kind, because=error[:4000])
-    return Decision(Reason.STEP_FAILED, replace(state, steps={**state.steps, task.kind: "failed"}), (event,))
+    what = (task.kind, "" if isinstance(task, RenderMails) else task.artefact)
+    state = replace(state, steps={**state.steps, task.kind: "failed"}, failures=(*state.failures, what))
+    return Decision(Reason.STEP_FAILED, state, (event,))
+
+
+def resumed(here: Here, state: Campaign, meta: Meta) -> Ruling:
+    """Before anything was sent: failed work is done again, and a paused campaign asks anew."""
+    if not state.running or (state.halt is None and not state.failures):
+        return Decision(Reason.NOT_HALTED, state)
+    tasks = tuple(Task(_again(state, kind, artefact)) for kind, artefact in state.failures)
+    steps = {step: "open" if how == "failed" else how for step, how in state.steps.items()}
+    state = replace(state, failures=(), steps=steps)
+    if state.halt is None or state.audience is None:
+        if state.halt is not None:
+            state = replace(state, halt=replace(state.halt, resumed=True))
+        return Decision(Reason.RESUMING, state, (), tasks)
+    superseded = {
+        decision: replace(one, state="superseded") if one.state == "pending" else one
+        for decision, one in state.proposals.items()
+    }
+    state = replace(state, halt=replace(state.halt, resumed=True), proposals=superseded)
+    return replace(_propose(here, state, meta, ()), reason=Reason.RESUMING)
+
+
+def _again(state: Campaign, kind: str, artefact: str) -> DraftMail | CheckMail | RenderMails:
+    if kind == RenderMails.kind:
+        return RenderMails(plan_version=state.plan_version)
+    known = state.artefacts[artefact]
+    if kind == DraftMail.kind:
+        return DraftMail(artefact=artefact, plan_version=state.plan_version, revision=known.revision)
+    return CheckMail(
+        artefact=artefact,
+        plan_version=state.plan_version,
+        revision=known.revision,
+        content_hash=known.content_hash,
+    )
 
 
 def _propose(here: Here, state: Campaign, meta: Meta, before: tuple[Event, ...]) -> Ruling:
-    """Ask for the ruling, once the whole checklist passes or is waived."""
+    """Ask for the ruling, once the whole checklist passes or is waived, and unless a person wants a pause."""
     issued = plan_of(here, state)
+    if state.halt is not None and not state.halt.resumed:
+        return Decision(Reason.HALTED_ALREADY, state, before)
     if blocking(checklist(issued, state)):
         return Decision(Reason.CHECKLIST_BLOCKS, state, before)
     assert state.audience is not None
     proposal = proposing.first_send(meta, issued, state)
-    remembered = proposing.remembered(proposal, proposing.found_send(state.audience))
+    remembered = proposing.remembered(proposal, proposing.found_send(state.audience), state.halts)
     state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
     return Decision(Reason.PROPOSED, state, (*before, proposal))

@@ -23,7 +23,7 @@ from contracts.framing import digest, named
 from contracts.plan import ActionClass, HandledBy
 from executor.domain.state import Audience, Campaign, Proposal
 from executor.drafts import SEGMENTS
-from executor.effects import OptionFound
+from executor.effects import OptionFound, OptionsAssembled
 
 TOOL = "smtp"
 SEND, CANCEL = "send_campaign", "cancel"
@@ -63,11 +63,9 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign) -> ActionPropos
     )
 
 
-def option_of(
-    cause: Meta, issued: PlanIssued, state: Campaign, options: tuple[OptionFound, ...], nth: int
-) -> ActionProposed:
+def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAssembled, nth: int) -> ActionProposed:
     """One thing a halted campaign could do next."""
-    option = options[nth]
+    options, option = found.options, found.options[nth]
     told = {
         "resume_without_domain": (
             f"Go on without the failing domain: {option.recipients} people get their mail",
@@ -83,13 +81,12 @@ def option_of(
         Candidate(id=one.id, summary=f"{one.recipients} people", propensity=1.0 if one is options[0] else 0.0)
         for one in options
     )
-    assert state.halt is not None
     return _proposal(
         cause,
         issued,
         state,
         option,
-        answers=state.halt.trigger_id,
+        answers=found.trigger_id,
         candidates=candidates,
         title=told[0],
         strategy=told[1],
@@ -97,7 +94,7 @@ def option_of(
     )
 
 
-def remembered(proposal: ActionProposed, option: OptionFound) -> Proposal:
+def remembered(proposal: ActionProposed, option: OptionFound, halts: int) -> Proposal:
     """What the grant will be held against."""
     return Proposal(
         decision_id=proposal.decision_id,
@@ -109,6 +106,7 @@ def remembered(proposal: ActionProposed, option: OptionFound) -> Proposal:
         recipients=option.recipients,
         option=option.id,
         title=proposal.title,
+        halts=halts,
     )
 
 
@@ -166,7 +164,7 @@ def _proposal(
             verb=CANCEL if stop else SEND,
             action_class=ActionClass.REDUCE if stop else ActionClass.PUBLISH,
             target=brief.audience.segment_ref,
-            params_hash=digest("handrail/params/v1", option.id, option.snapshot_hash, str(option.recipients)),
+            params_hash=_params_hash(option, state),
             content_hash=option.content_hash,
             answers=answers,
         ),
@@ -196,6 +194,14 @@ def _proposal(
         if_ignored=if_ignored,
         preview=tuple(sorted(SEGMENTS)),
     )
+
+
+def _params_hash(option: OptionFound, state: Campaign) -> str:
+    """What is done, to how many, from which list and which drafts: a grant binds it with the action."""
+    assert state.audience is not None
+    drafts = [state.artefacts[name].content_hash for name in sorted(state.artefacts)]
+    parts = (option.id, option.snapshot_hash, str(option.recipients), state.audience.audience_hash, *drafts)
+    return digest("handrail/params/v1", *parts)
 
 
 def _sources(issued: PlanIssued, state: Campaign) -> tuple[Source, ...]:

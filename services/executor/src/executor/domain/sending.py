@@ -1,7 +1,6 @@
 """From the first mail to the last: wave by wave, on the monitor's word, until all is settled. Pure."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from chassis.decision import Decision, Task
 from contracts.event import Event
@@ -18,11 +17,11 @@ from contracts.executor import (
 )
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
-from executor.domain.flow import Here, Ruling, finished, step_done, to_stage
+from executor.domain import halting
+from executor.domain.flow import Here, Ruling, dispatch_of, finished, step_done, to_stage
 from executor.domain.state import Campaign, Reason, Sending
-from executor.effects import Dispatch, Dispatched, MarkReported, SetGuard
+from executor.effects import AbandonPlanned, Dispatch, Dispatched, MarkReported, SetGuard
 
-RETRY = timedelta(seconds=5)
 WAITING = frozenset({"killed", "parked"})
 """Reasons of the guard that pass by themselves."""
 STALE = frozenset({"halted", "fence"})
@@ -40,69 +39,73 @@ def cut(recipients: int, from_wave: int, first: int, then: int) -> dict[int, int
     return sizes or {from_wave: 0}
 
 
-def dispatch_of(state: Campaign, sending: Sending) -> Dispatch:
-    return Dispatch(
-        decision_id=sending.decision_id,
-        grant_id=sending.grant_id,
-        plan_version=state.plan_version,
-        wave=sending.wave,
-        fence=state.fence,
-    )
-
-
 def dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
     """What a run of the dispatcher did, and what it does next."""
-    ruling = _dispatched(state, done)
+    ruling = _dispatched(here, state, done)
     if not done.effects:
         return ruling
     marked = MarkReported(done.decision_id, tuple(effect.effect_id for effect in done.effects))
-    return replace(ruling, shared=here.shared.asking(marked))
+    return replace(ruling, shared=(ruling.shared or here.shared).asking(marked))
 
 
-def _dispatched(state: Campaign, done: Dispatched) -> Ruling:
+def _dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
     sending = state.sending
     if sending is None or sending.decision_id != done.decision_id:
         return Decision(Reason.NOTED, state, tuple(_recorded(state, done, done.wave_size)))
-    sending = _counted(sending, done.effects)
-    wave_done = done.left_in_wave == 0 and done.refused is None
     size = sending.waves.get(done.wave, done.wave_size)
-    events: list[Event] = _recorded(state, done, size, wave_done)
+    sending = _counted(sending, done.effects)
+    if sending.wave_done or done.wave != sending.wave:  # the end of a wave counts once
+        return Decision(Reason.NOTED, replace(state, sending=sending), tuple(_recorded(state, done, size)))
+    wave_done = done.left_in_wave == 0 and done.refused is None
+    events = _recorded(state, done, size, wave_done)
     sending = replace(sending, wave_done=wave_done)
     state = replace(state, sending=sending)
     if done.refused is not None:
-        return _refused(state, sending, done, events)
+        return _refused(here, state, sending, done, events)
+    if state.running and wave_done and done.wave >= max(sending.waves):
+        return _ended(state, sending, events)
     if state.halt is not None or not state.running:
         return Decision(Reason.SENDING, state, tuple(events))
     if not wave_done:
         again = Task(dispatch_of(state, sending), done.retry_at)
         return Decision(Reason.SENDING, state, tuple(events), (again,))
-    if done.wave < max(sending.waves):
-        return Decision(Reason.WAVE_DONE, state, tuple(events))
+    if sending.judged:
+        return _next_wave(state, sending, tuple(events))
+    return Decision(Reason.WAVE_DONE, state, tuple(events))
+
+
+def _ended(state: Campaign, sending: Sending, events: list[Event]) -> Ruling:
+    state = replace(state, sending=replace(sending, ended=True))
     events.append(executed(state, sending, 0, ended=True))
-    settled = sending.settled
-    state, step = step_done(state, "send", f"{settled} of {sum(sending.waves.values())} intents are settled")
+    verified = f"{sending.settled} of {sum(sending.waves.values())} intents are settled"
+    state, step = step_done(state, "send", verified)
     state, moved = to_stage(state, CampaignStage.MONITORING, "sending_ended")
     return Decision(Reason.SENT, state, (*events, *step, *moved))
 
 
-def _refused(state: Campaign, sending: Sending, done: Dispatched, events: list[Event]) -> Ruling:
+def _next_wave(state: Campaign, sending: Sending, events: tuple[Event, ...] = ()) -> Ruling:
+    sending = replace(sending, wave=sending.wave + 1, wave_done=False, judged=False)
+    state = replace(state, sending=sending)
+    return Decision(Reason.NEXT_WAVE, state, events, (Task(dispatch_of(state, sending)),))
+
+
+def _refused(here: Here, state: Campaign, sending: Sending, done: Dispatched, events: list[Event]) -> Ruling:
+    """The guard said no: wait where it passes, give up an order of the past, else halt, so that people see it."""
     because = done.refused or ""
+    if because in STALE or not state.running or state.halt is not None:
+        return Decision(Reason.DISPATCH_REFUSED, state, tuple(events))
     if because in WAITING:
         assert done.retry_at is not None
-        return Decision(
-            Reason.DISPATCH_REFUSED, state, tuple(events), (Task(dispatch_of(state, sending), done.retry_at),)
-        )
-    if because not in STALE:
-        events.append(
-            ActionRefused(
-                plan_version=state.plan_version,
-                decision_id=done.decision_id,
-                grant_id=done.grant_id,
-                because=because,
-                detail=f"the guard refused wave {done.wave}",
-            )
-        )
-    return Decision(Reason.DISPATCH_REFUSED, state, tuple(events))
+        again = Task(dispatch_of(state, sending), done.retry_at)
+        return Decision(Reason.DISPATCH_REFUSED, state, tuple(events), (again,))
+    refused = ActionRefused(
+        plan_version=state.plan_version,
+        decision_id=done.decision_id,
+        grant_id=done.grant_id,
+        because=because,
+        detail=f"the guard refused wave {done.wave}",
+    )
+    return replace(halting.halted(here, state, because, after=(*events, refused)), reason=Reason.DISPATCH_REFUSED)
 
 
 def _recorded(state: Campaign, done: Dispatched, size: int, wave_done: bool = False) -> list[Event]:
@@ -165,31 +168,33 @@ def verdict(state: Campaign, fired: TriggerFired) -> Ruling:
         or fired.trigger is not Trigger.WAVE_REPORTED
         or state.halt is not None
         or not state.running
-        or not sending.wave_done
         or (fired.wave, fired.decision_id) != (sending.wave, sending.decision_id)
         or sending.wave >= max(sending.waves)
     ):
         return Decision(Reason.NOTED, state)
-    sending = replace(sending, wave=sending.wave + 1, wave_done=False)
-    state = replace(state, sending=sending)
-    return Decision(Reason.NEXT_WAVE, state, (), (Task(dispatch_of(state, sending)),))
+    if not sending.wave_done:  # said too early: it counts once the wave is done
+        return Decision(Reason.NOTED, replace(state, sending=replace(sending, judged=True)))
+    return _next_wave(state, sending)
 
 
-def outcome(state: Campaign, result: OutcomeVerified | OutcomeRejected) -> Ruling:
-    """The window closed: the campaign reached its defined end."""
+def outcome(here: Here, state: Campaign, result: OutcomeVerified | OutcomeRejected) -> Ruling:
+    """The window closed: the campaign reached its defined end. What has not left by then stays."""
     if not state.running:
         return Decision(Reason.KNOWN, state)
+    shared = None
+    if (sending := state.sending) is not None and not sending.ended:
+        state = replace(state, fence=state.fence + 1)
+        shared = here.shared.asking(SetGuard(fence=state.fence, halted=True), AbandonPlanned(sending.decision_id))
     met = isinstance(result, OutcomeVerified)
     state, watched = step_done(state, "watch", f"{result.counted} of {result.target} {result.outcome}")
     state, closed = step_done(state, "close", "the outcome was counted")
     state, over = finished(state, CampaignOutcome.COMPLETED, "outcome_verified" if met else "outcome_rejected")
-    return Decision(Reason.OUTCOME_TAKEN, state, (*watched, *closed, *over))
+    return Decision(Reason.OUTCOME_TAKEN, state, (*watched, *closed, *over), shared=shared)
 
 
 def failed(here: Here, state: Campaign, task: Dispatch, error: str) -> Ruling:
     """The dispatcher itself failed for good: nothing more leaves until a person looks."""
     event = ActionFailed(plan_version=state.plan_version, decision_id=task.decision_id, because=error[:4000])
-    state = replace(state, fence=state.fence + 1)
-    return Decision(
-        Reason.STEP_FAILED, state, (event,), shared=here.shared.asking(SetGuard(fence=state.fence, halted=True))
-    )
+    if state.halt is not None or not state.running:
+        return Decision(Reason.STEP_FAILED, state, (event,))
+    return replace(halting.halted(here, state, "dispatch_failed", after=(event,)), reason=Reason.STEP_FAILED)

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     HALTED = "halted"
     HALTED_ALREADY = "halted_already"
     NEXT_WAVE = "next_wave"
+    RESUMING = "resuming"
+    HELD = "held"
+    RELEASED = "released"
     OPTIONS_PROPOSED = "options_proposed"
     OUTCOME_TAKEN = "outcome_taken"
     CASE_SEEN = "case_seen"
@@ -88,8 +91,10 @@ class Proposal:
     option: str
     title: str
     state: str = "pending"
-    """pending, granted, denied or refused."""
+    """pending, granted, denied or superseded."""
     grant_id: UUID | None = None
+    halts: int = 0
+    """How often the campaign had been halted when this was proposed: a later halt makes it stale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,10 @@ class Sending:
     waves: Mapping[int, int]
     """Size by wave."""
     wave_done: bool = False
+    judged: bool = False
+    """The monitor has said that this wave went well."""
+    ended: bool = False
+    """Every wave is settled."""
     succeeded: int = 0
     failed: int = 0
     unknown: int = 0
@@ -111,11 +120,17 @@ class Sending:
     def settled(self) -> int:
         return self.succeeded + self.failed + self.unknown + self.skipped
 
+    @property
+    def left(self) -> int:
+        return max(0, sum(self.waves.values()) - self.settled)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     because: str
     trigger_id: UUID | None
+    resumed: bool = False
+    """A person wants to go on: what is proposed from now on may lift it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +153,12 @@ class Campaign:
     """Mails that left under earlier decisions of the same step."""
     launched: bool = False
     halt: Halt | None = None
+    halts: int = 0
+    """How often the campaign was halted so far."""
+    holds: tuple[str, ...] = ()
+    """Why escalation holds the whole campaign."""
+    failures: tuple[tuple[str, str], ...] = ()
+    """(kind of task, artefact) of preparing that failed for good, until a person resumes."""
     fence: int = 0
     finished: CampaignOutcome | None = None
 

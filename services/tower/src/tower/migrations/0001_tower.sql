@@ -6,6 +6,7 @@ CREATE TABLE campaign_row (
     changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, campaign_id)
 );
+CREATE INDEX campaign_row_changed ON campaign_row (tenant, changed_at); -- every open page asks twice a second
 
 -- Everything that happened, in words, in the order of its topics.
 CREATE TABLE happening (
@@ -15,6 +16,8 @@ CREATE TABLE happening (
     type        text        NOT NULL,
     said        text        NOT NULL,
     occurred_at timestamptz NOT NULL,
+    topic       text        NOT NULL,
+    sequence    bigint      NOT NULL, -- facts of one transaction have one time
     PRIMARY KEY (tenant, campaign_id, event_id)
 );
 CREATE INDEX happening_campaign ON happening (tenant, campaign_id, occurred_at DESC);

@@ -1,0 +1,335 @@
+"""What the services answer, as far as the command line reads it. Unknown fields are left alone."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.decision import Approver, BlastRadius, Candidate, Prediction, ReasonGiven, Reversibility, Source, Stage
+from contracts.escalation import Need
+from contracts.event import Money
+from contracts.executor import CheckResult
+from contracts.plan import Costs, PlanStep, SheetPart
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Audience(View):
+    audience: str
+    contacts: int
+    with_consent: int
+    content_hash: str
+
+
+class Problem(View):
+    field: str
+    problem: str
+    fix: str
+
+
+class Plan(View):
+    version: int
+    hash: str
+    policy_hash: str
+    framework: str
+    steps: tuple[PlanStep, ...]
+    operating_sheet: tuple[SheetPart, ...]
+    costs: Costs
+
+
+class Submitted(View):
+    campaign_id: UUID
+    name: str = ""
+    status: str = ""
+    warnings: tuple[Problem, ...] = ()
+    plan: Plan | None = None
+
+
+class CampaignLine(View):
+    campaign_id: UUID
+    name: str
+    stage: str
+    halted: bool
+
+
+class Campaigns(View):
+    campaigns: tuple[CampaignLine, ...]
+
+
+class Artefact(View):
+    name: str
+    revision: int
+    content_hash: str = ""
+    results: tuple[CheckResult, ...] = ()
+    checked: bool = False
+
+
+class Rendering(View):
+    members: int
+    recipients: int
+    without_consent: int
+    suppressed: int
+
+
+class Sending(View):
+    decision_id: UUID
+    wave: int
+    waves: dict[int, int]
+
+
+class Halt(View):
+    because: str
+
+
+class Campaign(View):
+    """The executor's side of a campaign."""
+
+    campaign_id: UUID
+    name: str
+    plan_version: int
+    stage: str
+    halted: bool
+    halt: Halt | None = None
+    launched: bool = False
+    finished: str | None = None
+    artefacts: dict[str, Artefact] = Field(default_factory=dict)
+    audience: Rendering | None = None
+    checklist: tuple[CheckResult, ...] = ()
+    sending: Sending | None = None
+    effects: dict[int, dict[str, int]] = Field(default_factory=dict)
+    """Intents by wave and state."""
+
+    def settled(self, state: str) -> int:
+        return sum(states.get(state, 0) for states in self.effects.values())
+
+
+class Done(View):
+    result: str = "done"
+    events: tuple[str, ...] = ()
+    scope: str = ""
+
+
+class MailLine(View):
+    variant: str
+    recipients: int
+    subject: str
+
+
+class Previews(View):
+    mails: tuple[MailLine, ...]
+
+
+class Mail(View):
+    subject: str
+    body_text: str
+    digest: str
+    variant: str
+
+
+class Wave(View):
+    wave: int
+    size: int
+    sent: int
+    reported: int
+    delivered: int
+    bounced_hard: int
+    hard_bounce_rate: float | None
+    bounced_by_domain: dict[str, int] = Field(default_factory=dict)
+    judged: bool
+    paused: bool
+
+
+class Clock(View):
+    sla: str
+    state: str
+    within: timedelta | None = None
+    at_least: float | None = None
+    took: timedelta | None = None
+    rate: float | None = None
+
+
+class Totals(View):
+    sent: int
+    delivered: int
+    bounced_hard: int
+    complained: int
+    unsubscribed: int
+    clicked: int
+    opened_by_people: int
+    opened_by_machines: int
+    exception_rate: float | None = None
+
+
+class Results(View):
+    """The monitor's side of a campaign."""
+
+    waves: tuple[Wave, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    counted: int = 0
+    outcome: str = "open"
+    closes_at: datetime | None = None
+    totals: Totals
+
+
+class Option(View):
+    decision_id: UUID
+    content_hash: str
+    title: str
+    recipients: int
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    chosen: str
+    predicted: Prediction
+    confidence: float
+    reversibility: Reversibility
+    blast_radius: BlastRadius
+    cost_of_waiting: Money
+    cost_of_error: Money
+    sources: tuple[Source, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    if_ignored: str
+    preview: tuple[str, ...] = ()
+    refused: bool = False
+    verb: str = ""
+
+
+class Vote(View):
+    subject: str
+    role: str
+    decision_id: UUID
+    approve: bool
+    at: datetime
+    reason: ReasonGiven | None = None
+
+
+class Card(View):
+    """Everything a person needs to decide a case."""
+
+    case_id: UUID
+    campaign_id: UUID
+    kind: str
+    status: str
+    severity: str
+    asked: str
+    because: str
+    finding: str = ""
+    opened_at: datetime
+    deadline: datetime
+    needs: Need
+    told: tuple[str, ...] = ()
+    acknowledged_by: str | None = None
+    if_ignored: str
+    options: tuple[Option, ...] = ()
+    votes: tuple[Vote, ...] = ()
+
+
+class Cases(View):
+    cases: tuple[Card, ...]
+
+
+class DecisionLine(View):
+    decision_id: UUID
+    title: str
+    record: int
+
+
+class Decisions(View):
+    decisions: tuple[DecisionLine, ...]
+
+
+class Head(View):
+    size: int
+    head: str
+    signed: int | None = None
+
+
+class Accepted(View):
+    accepted: tuple[str, ...]
+
+
+class Ref(View):
+    """Where something is written: the audit's record number."""
+
+    record: int
+    event_id: UUID
+
+
+class Saw(Ref):
+    sources: tuple[Source, ...]
+    plan_version: int
+    plan_hash: str
+    policy_hash: str
+    trigger: "Said | None" = None
+
+
+class Decided(Ref):
+    chosen: str
+    candidates: tuple[Candidate, ...]
+    strategy: str
+    confidence: float
+    prediction: Prediction
+    handled_by: str
+    rule_versions: tuple[str, ...]
+    at: datetime
+
+
+class Tool(View):
+    tool: str
+    verb: str
+    target: str
+    content_hash: str
+    why: str
+    effects: dict[str, int]
+
+
+class Said(Ref):
+    """An event, as far as an explanation shows it."""
+
+    type: str
+    at: datetime
+    finding: str = ""
+    because: str = ""
+    signature: str = ""
+    approver: Approver | None = None
+    approvers: tuple[Approver, ...] = ()
+    reason: ReasonGiven | None = None
+    content_hash: str = ""
+    target: int | None = None
+    counted: int | None = None
+    stages: tuple[Stage, ...] = ()
+
+
+class Explanation(View):
+    decision_id: UUID
+    campaign_id: UUID
+    title: str
+    saw: Saw
+    decided: Decided
+    tool: Tool
+    ruling: tuple[Said, ...]
+    approvals: tuple[Said, ...]
+    refused: tuple[Said, ...] = ()
+    outcome: tuple[Said, ...]
+
+
+class Row(View):
+    """One campaign as the tower shows it."""
+
+    campaign_id: UUID
+    name: str
+    verdict: str
+    phase: str
+    owner: str
+    next_action: str
+    budget: str
+    sla: str
+    sla_missed: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()
+    escalation: str
+    outcome: str = ""
+
+
+class Rows(View):
+    campaigns: tuple[Row, ...]

@@ -1,0 +1,65 @@
+"""What a ruling says to the world: a grant over exactly one proposal, or that it must not happen."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from contracts.decision import Approver, ReasonGiven, Stage
+from contracts.escalation import ActionCleared, ActionDenied
+from contracts.executor import ActionProposed
+from contracts.framing import named
+from escalation.domain.state import Escalation
+
+
+def grant_of(decision: UUID) -> UUID:
+    return named(str(decision), "grant")
+
+
+def denied(
+    proposal: ActionProposed,
+    case_id: UUID | None,
+    because: str,
+    by: Approver | None = None,
+    reason: ReasonGiven | None = None,
+    stages: tuple[Stage, ...] = (),
+) -> ActionDenied:
+    return ActionDenied(
+        decision_id=proposal.decision_id,
+        plan_version=proposal.plan_version,
+        case_id=case_id,
+        because=because,
+        by=by,
+        reason=reason,
+        stages=stages,
+    )
+
+
+def ended(state: Escalation, *decisions: UUID) -> Escalation:
+    """These decisions were denied."""
+    denials = {one: replace(state.rulings[one], outcome="denied") for one in decisions}
+    return replace(state, rulings={**state.rulings, **denials})
+
+
+def cleared(
+    proposal: ActionProposed,
+    approvers: tuple[Approver, ...],
+    case_id: UUID | None,
+    stages: tuple[Stage, ...],
+    now: datetime,
+    expires_at: datetime,
+) -> ActionCleared:
+    """The grant over exactly this proposal."""
+    return ActionCleared(
+        grant_id=grant_of(proposal.decision_id),
+        decision_id=proposal.decision_id,
+        plan_version=proposal.plan_version,
+        plan_hash=proposal.plan_hash,
+        policy_hash=proposal.policy_hash,
+        content_hash=proposal.action.content_hash,
+        action=proposal.action,
+        approvers=approvers,
+        case_id=case_id,
+        granted_at=now,
+        expires_at=expires_at,
+        stages=stages,
+    )

@@ -1,0 +1,30 @@
+"""A process that sends one wave, made to be killed: `python -m tests.executor_effects.sender`."""
+
+import asyncio
+import os
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from chassis.decision import Key
+from chassis.postgres import Database
+from contracts.event import CampaignId
+from executor.effects import Dispatch
+from handrail.keys import Keys
+from tests.builders import TENANT, plan_issued
+from tests.executor_effects.campaigns import Send, dispatcher, run_all
+
+
+async def main() -> None:
+    env = os.environ
+    key = Key(TENANT, CampaignId(UUID(env["SENDER_CAMPAIGN"])))
+    send = Send(key, Dispatch.model_validate_json(env["SENDER_TASK"]), (), plan_issued())
+    async with asyncpg.create_pool(env["SENDER_DSN"], min_size=1, max_size=8) as pool:
+        folder, keys = Path(env["SENDER_FOLDER"]), Keys(Path(env["SENDER_KEYS"]))
+        one = dispatcher(Database(pool, "executor"), int(env["SENDER_PORT"]), folder, keys)
+        await run_all(one, send)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
