@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from chassis.records import Raw
+from contracts.actions import ActionProposed
 from contracts.brief import (
     Anchor,
     ApprovalRule,
@@ -43,7 +44,6 @@ from contracts.decision import (
     Taint,
 )
 from contracts.event import CampaignId, Event, Fact, Meta, Money, Tenant
-from contracts.executor import ActionProposed
 from contracts.plan import (
     ActionClass,
     Authority,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -21,9 +22,15 @@ VERIFIER = Verifier({"test-key": KEY.public_key()})
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
-    """Real servers; nothing here must survive a power cut, so PostgreSQL need not fsync."""
-    with infrastructure(tmp_path_factory.mktemp("servers"), fsync=False) as running:
+def servers() -> Iterator[Infrastructure]:
+    """Real servers; nothing here must survive a power cut, so PostgreSQL need not fsync.
+
+    Not below pytest's own folder: the next run closes that one to others, and PostgreSQL runs as another user than root.
+    """
+    with (
+        TemporaryDirectory(prefix="handrail-tests-", ignore_cleanup_errors=True) as home,
+        infrastructure(Path(home), fsync=False) as running,
+    ):
         yield running
 
 

@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.records import Raw
 from chassis.signatures import Signer, Verifier
+from contracts.actions import ActionExecuted, Effect, EffectOutcome, EffectsRecorded
 from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, leaf_hash
 from contracts.briefing import BriefAccepted
 from contracts.codec import Header, encode
 from contracts.decision import Approver, ApproverKind, ReasonGiven, Stage
 from contracts.escalation import ActionCleared, ApprovalGiven, CaseKind, CaseOpened, CaseResolved, Need
 from contracts.event import CampaignId, Event, Fact, Severity, outside_id, tenant_row
-from contracts.executor import ActionExecuted, CampaignLaunched, Effect, EffectOutcome, EffectsRecorded, WorkBegun
+from contracts.executor import CampaignLaunched, WorkBegun
 from contracts.framing import named
 from contracts.inbound import MailEvent, RecipientEventReported
 from contracts.monitor import OutcomeVerified

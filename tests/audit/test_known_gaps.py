@@ -7,7 +7,8 @@ import pytest
 from audit.checkpoints import sign_all
 from audit.metrics import LAG
 from chassis.metrics import DUPLICATES
-from contracts.executor import ActionUncertain, CampaignHalted
+from contracts.actions import ActionUncertain
+from contracts.executor import CampaignHalted
 from contracts.monitor import TriggerFired
 from tests.audit.builders import DECISION, effects, fact_of, record, records
 from tests.audit.conftest import Auditor

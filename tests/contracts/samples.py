@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from contracts.actions import ActionProposed, Effect, EffectOutcome
 from contracts.brief import BriefDraft
 from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued, Problem
 from contracts.catalogue import EVENTS
 from contracts.codec import Header, encode
 from contracts.decision import Approver, ApproverKind, ReasonGiven, Stage
 from contracts.event import Event, Fact, Meta
-from contracts.executor import ActionProposed, CheckResult, Effect, EffectOutcome, Verdict
+from contracts.executor import CheckResult, Verdict
 from contracts.monitor import Evidence
 from tests.builders import CAMPAIGN, HASH, T0, TENANT, at, brief, euros, plan_issued, proposed
 

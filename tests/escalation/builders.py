@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from chassis.decision import Identity, Loaded, Message, Task
+from contracts.actions import ActionProposed, ActionUncertain
 from contracts.briefing import PlanIssued
 from contracts.decision import Action, ReasonGiven
 from contracts.escalation import CaseOpened
 from contracts.event import Event, Meta, Severity
-from contracts.executor import ActionProposed, ActionUncertain
 from contracts.monitor import Evidence, TriggerFired
 from contracts.plan import ActionClass, Response, Trigger
 from escalation.commands import Choice, DecideCase

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.actions import ActionReconciled, Settled
 from contracts.escalation import (
     ActionCleared,
     ActionDenied,
@@ -24,12 +25,7 @@ from contracts.escalation import (
     HoldReleased,
     OverrideRecorded,
 )
-from contracts.executor import (
-    ActionReconciled,
-    CampaignFinished,
-    CampaignOutcome,
-    Settled,
-)
+from contracts.executor import CampaignFinished, CampaignOutcome
 from contracts.plan import Authority
 from escalation.commands import AcknowledgeCase, Choice, RevokeClearance, SettleCase
 from escalation.domain.decide import while_waiting

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from chassis.decision import Decision, Identity, Loaded, Message, TaskBody, TaskFailed
+from contracts.actions import ActionProposed, Effect, EffectOutcome, EffectsRecorded
 from contracts.briefing import PlanIssued
 from contracts.decision import Approver, ApproverKind, ReasonGiven, Stage
 from contracts.escalation import (
@@ -19,14 +20,7 @@ from contracts.escalation import (
     Need,
 )
 from contracts.event import Event, Severity, Signature, Value
-from contracts.executor import (
-    ActionProposed,
-    CheckResult,
-    Effect,
-    EffectOutcome,
-    EffectsRecorded,
-    Verdict,
-)
+from contracts.executor import CheckResult, Verdict
 from contracts.framing import named
 from contracts.inbound import MailEvent, RecipientEventReported
 from contracts.monitor import Evidence, OutcomeVerified, TriggerFired

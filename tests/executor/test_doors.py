@@ -5,13 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.executor import (
-    ActionProposed,
-    AudienceImported,
-    CampaignFinished,
-    CampaignHalted,
-    ChecklistItemWaived,
-)
+from contracts.actions import ActionProposed
+from contracts.executor import AudienceImported, CampaignFinished, CampaignHalted, ChecklistItemWaived
 from tests.builders import CAMPAIGN, brief, plan_issued
 from tests.executor.conftest import House, people
 from tests.executor.test_audience import row, table

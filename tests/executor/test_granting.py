@@ -7,15 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.actions import ActionProposed, ActionRefused
 from contracts.escalation import ActionCleared, ClearanceRevoked
 from contracts.event import Signature
-from contracts.executor import (
-    ActionProposed,
-    ActionRefused,
-    CampaignFinished,
-    CampaignLaunched,
-    StepCompleted,
-)
+from contracts.executor import CampaignFinished, CampaignLaunched, StepCompleted
 from contracts.plan import ActionClass
 from executor.domain.state import Reason
 from executor.effects import Dispatch, KeepGrant, RevokeGrant

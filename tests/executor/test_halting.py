@@ -5,16 +5,13 @@ from uuid import uuid4
 import pytest
 
 from chassis.decision import TaskFailed
+from contracts.actions import ActionExecuted, ActionProposed, ActionRefused, EffectsRecorded
 from contracts.executor import (
-    ActionExecuted,
-    ActionProposed,
-    ActionRefused,
     CampaignFinished,
     CampaignHalted,
     CampaignLaunched,
     CampaignResumed,
     CampaignStage,
-    EffectsRecorded,
     StepFailed,
 )
 from contracts.monitor import Evidence

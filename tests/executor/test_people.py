@@ -4,16 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.actions import ActionReconciled, Settled
 from contracts.escalation import CaseExpired, CaseKind, CaseResolved, CaseWithdrawn
 from contracts.event import Event
-from contracts.executor import (
-    ActionReconciled,
-    CampaignStage,
-    RecipientSuppressed,
-    Settled,
-    StageChanged,
-    SuppressionReason,
-)
+from contracts.executor import CampaignStage, RecipientSuppressed, StageChanged, SuppressionReason
 from contracts.inbound import MailEvent
 from executor.commands import CancelCampaign, Unsubscribe
 from executor.domain.state import Reason

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from chassis.decision import TaskFailed
+from contracts.actions import ActionProposed
 from contracts.decision import Taint
 from contracts.executor import (
-    ActionProposed,
     ArtefactChecked,
     CampaignStage,
     ChecklistItemWaived,

@@ -8,20 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.decision import TaskFailed
-from contracts.escalation import HoldPlaced, HoldReleased
-from contracts.executor import (
+from contracts.actions import (
     ActionExecuted,
     ActionFailed,
     ActionRefused,
     ActionUncertain,
-    CampaignFinished,
-    CampaignHalted,
-    CampaignStage,
     EffectOutcome,
     EffectsRecorded,
-    StageChanged,
-    StepCompleted,
 )
+from contracts.escalation import HoldPlaced, HoldReleased
+from contracts.executor import CampaignFinished, CampaignHalted, CampaignStage, StageChanged, StepCompleted
 from contracts.monitor import OutcomeRejected
 from contracts.plan import Response, Trigger
 from executor.domain.sending import cut

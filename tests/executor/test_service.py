@@ -9,11 +9,9 @@ import pytest
 
 from chassis.consumer import Consumer
 from chassis.tasks import Leased, Worker
+from contracts.actions import ActionProposed, ActionReconciled, ActionRefused
 from contracts.event import Fact, Meta
 from contracts.executor import (
-    ActionProposed,
-    ActionReconciled,
-    ActionRefused,
     CampaignHalted,
     CampaignLaunched,
     CampaignResumed,

@@ -12,12 +12,12 @@ from chassis.plans import Plans
 from chassis.postgres import Database
 from chassis.recipients import domain_of, hash_address
 from chassis.tasks import Leased
+from contracts.actions import Effect, EffectOutcome
 from contracts.briefing import PlanIssued
 from contracts.codec import encode
 from contracts.decision import Action, Approver, ApproverKind, Stage
 from contracts.escalation import ActionCleared
 from contracts.event import CampaignId
-from contracts.executor import Effect, EffectOutcome
 from contracts.plan import ActionClass
 from executor import changes
 from executor.dispatch import Dispatcher

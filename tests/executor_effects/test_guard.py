@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from chassis.postgres import Database
+from contracts.actions import EffectOutcome
 from contracts.brief import QuietHours
-from contracts.executor import EffectOutcome
 from executor import changes
 from executor.drafts import Rendered
 from executor.effects import AbandonPlanned, RevokeGrant, SetGuard

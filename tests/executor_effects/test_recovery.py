@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from chassis.postgres import Database
-from contracts.executor import EffectOutcome
+from contracts.actions import EffectOutcome
 from executor import changes
 from executor.effects import SeeEvidence
 from executor.journal import Journal, Trace, read, writer_is_gone

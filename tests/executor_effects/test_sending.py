@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.executor import EffectOutcome
+from contracts.actions import EffectOutcome
 from handrail.keys import Keys
 from tests.conftest import MakeDb
 from tests.executor_effects.campaigns import addresses, cleared, dispatcher, run, run_all, states, wave

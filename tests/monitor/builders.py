@@ -7,20 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from chassis.decision import Loaded, Message
+from contracts.actions import ActionExecuted, Effect, EffectOutcome, EffectsRecorded
 from contracts.brief import Anchor, Moment, Objective, Outcome
 from contracts.briefing import BriefAccepted, PlanIssued
 from contracts.event import Event, Value
-from contracts.executor import (
-    ActionExecuted,
-    CampaignFinished,
-    CampaignHalted,
-    CampaignLaunched,
-    CampaignOutcome,
-    CampaignResumed,
-    Effect,
-    EffectOutcome,
-    EffectsRecorded,
-)
+from contracts.executor import CampaignFinished, CampaignHalted, CampaignLaunched, CampaignOutcome, CampaignResumed
 from contracts.framing import digest, named
 from contracts.inbound import ContactEvent, ContactEventReported, MailEvent, RecipientEventReported
 from monitor.domain.decide import Ruling, decide

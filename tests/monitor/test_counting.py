@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.actions import ActionReconciled, EffectOutcome, Settled
 from contracts.event import Value
-from contracts.executor import ActionReconciled, EffectOutcome, Settled
 from contracts.framing import named
 from contracts.inbound import ContactEvent, MailEvent
 from monitor.domain.state import Watch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.executor import EffectOutcome
+from contracts.actions import EffectOutcome
 from contracts.inbound import MailEvent
 from contracts.monitor import TriggerFired
 from contracts.plan import Response, Trigger

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.actions import ActionProposed
 from contracts.brief import Exceptional
 from contracts.briefing import PlanIssued
 from contracts.decision import BlastRadius, LegalClass, Source, Taint
 from contracts.event import Money, Severity
-from contracts.executor import ActionProposed
 from contracts.plan import ActionClass, Authority, Boundary, HandledBy, MatrixRow
 from policy.rule import Ruling, rule
 from policy.stages import RUNG_TO_ACT, STAGES, Facts, Hold, Verdict

@@ -1,6 +1,8 @@
 """One running system for all stories: campaigns do not disturb each other."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -8,6 +10,10 @@ from tests.system.running import Running, running
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("system")) as started, started.http:
+def system() -> Iterator[Running]:
+    with (
+        TemporaryDirectory(prefix="handrail-system-", ignore_cleanup_errors=True) as home,
+        running(Path(home)) as started,
+        started.http,
+    ):
         yield started

@@ -5,21 +5,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from contracts.actions import ActionExecuted, Effect, EffectOutcome, EffectsRecorded
 from contracts.briefing import BriefAccepted, BriefRefused
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, CaseOpened, CaseResolved, Need
 from contracts.event import CampaignId, Event, Fact, Severity, Tenant
 from contracts.executor import (
-    ActionExecuted,
     CampaignFinished,
     CampaignHalted,
     CampaignLaunched,
     CampaignOutcome,
     CampaignResumed,
     CampaignStage,
-    Effect,
-    EffectOutcome,
-    EffectsRecorded,
     StageChanged,
     StepCompleted,
     WorkBegun,

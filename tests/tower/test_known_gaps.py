@@ -5,19 +5,10 @@ from dataclasses import replace
 import pytest
 
 from chassis.metrics import DUPLICATES
+from contracts.actions import ActionReconciled, ActionRefused, ActionUncertain, EffectOutcome, Settled
 from contracts.escalation import ActionDenied, ApprovalGiven, ApprovalRefused, OverrideRecorded
 from contracts.event import Event, Severity, tenant_row
-from contracts.executor import (
-    ActionReconciled,
-    ActionRefused,
-    ActionUncertain,
-    CampaignOutcome,
-    ChecklistItemWaived,
-    EffectOutcome,
-    KillScope,
-    KillSwitchChanged,
-    Settled,
-)
+from contracts.executor import CampaignOutcome, ChecklistItemWaived, KillScope, KillSwitchChanged
 from contracts.inbound import ContactEventReported
 from tests.builders import CAMPAIGN, TENANT, at
 from tests.contracts.samples import sample

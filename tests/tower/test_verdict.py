@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.actions import EffectOutcome
 from contracts.briefing import ClarificationAsked
 from contracts.catalogue import EVENTS
 from contracts.escalation import CaseExpired, CaseWithdrawn, HoldPlaced, HoldReleased
 from contracts.event import Event, Severity
-from contracts.executor import CampaignOutcome, EffectOutcome
+from contracts.executor import CampaignOutcome
 from contracts.framing import named
 from contracts.monitor import Sla
 from tests.builders import CAMPAIGN, at, euros, fact, plan_issued

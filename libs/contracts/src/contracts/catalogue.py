@@ -2,11 +2,12 @@
 
 from typing import get_args
 
+from contracts.actions import ActionEvent
 from contracts.audit import CheckpointSigned
 from contracts.briefing import PlanEvent
 from contracts.escalation import CaseEvent, OverrideRecorded, RulingEvent
 from contracts.event import Event
-from contracts.executor import ActionEvent, WorkEvent
+from contracts.executor import WorkEvent
 from contracts.inbound import InboundEvent
 from contracts.monitor import OutcomeEvent, SignalEvent, SlaEvent
 

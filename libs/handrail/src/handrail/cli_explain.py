@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handrail.cli_terminal import percent, short
-from handrail.views import Explanation, Said
+from handrail.explained import Explanation, Said
 
 
 def explanation(why: Explanation) -> Panel:

@@ -18,6 +18,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from handrail import views
+from handrail.explained import Explanation
 from handrail.local import environment
 
 SERVICES = environment.SERVICES
@@ -179,8 +180,8 @@ class Client:
     def settle(self, case: UUID, settled: str, reason: Mapping[str, str]) -> views.Done:
         return self._command("escalation", f"/v1/cases/{case}/settlement", {"settled": settled, "reason": reason})
 
-    def explain(self, decision: UUID) -> views.Explanation:
-        return self._ask("GET", "audit", f"/v1/decisions/{decision}/explanation", views.Explanation)
+    def explain(self, decision: UUID) -> Explanation:
+        return self._ask("GET", "audit", f"/v1/decisions/{decision}/explanation", Explanation)
 
     def decisions(self, campaign: UUID) -> tuple[views.DecisionLine, ...]:
         return self._ask("GET", "audit", f"/v1/campaigns/{campaign}/decisions", views.Decisions).decisions

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.decision import Approver, BlastRadius, Candidate, Prediction, ReasonGiven, Reversibility, Source, Stage
+from contracts.decision import BlastRadius, Candidate, Prediction, ReasonGiven, Reversibility, Source, Stage
 from contracts.escalation import Need
 from contracts.event import Money
 from contracts.executor import CheckResult
@@ -247,71 +247,6 @@ class Head(View):
 
 class Accepted(View):
     accepted: tuple[str, ...]
-
-
-class Ref(View):
-    """Where something is written: the audit's record number."""
-
-    record: int
-    event_id: UUID
-
-
-class Saw(Ref):
-    sources: tuple[Source, ...]
-    plan_version: int
-    plan_hash: str
-    policy_hash: str
-    trigger: "Said | None" = None
-
-
-class Decided(Ref):
-    chosen: str
-    candidates: tuple[Candidate, ...]
-    strategy: str
-    confidence: float
-    prediction: Prediction
-    handled_by: str
-    rule_versions: tuple[str, ...]
-    at: datetime
-
-
-class Tool(View):
-    tool: str
-    verb: str
-    target: str
-    content_hash: str
-    why: str
-    effects: dict[str, int]
-
-
-class Said(Ref):
-    """An event, as far as an explanation shows it."""
-
-    type: str
-    at: datetime
-    finding: str = ""
-    because: str = ""
-    signature: str = ""
-    approver: Approver | None = None
-    approvers: tuple[Approver, ...] = ()
-    reason: ReasonGiven | None = None
-    content_hash: str = ""
-    target: int | None = None
-    counted: int | None = None
-    stages: tuple[Stage, ...] = ()
-
-
-class Explanation(View):
-    decision_id: UUID
-    campaign_id: UUID
-    title: str
-    saw: Saw
-    decided: Decided
-    tool: Tool
-    ruling: tuple[Said, ...]
-    approvals: tuple[Said, ...]
-    refused: tuple[Said, ...] = ()
-    outcome: tuple[Said, ...]
 
 
 class Row(View):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
 from contracts.decision import Stage
 from contracts.escalation import Need
 from contracts.event import Severity
-from contracts.executor import ActionProposed
 from contracts.plan import MatrixRow, Plan
 from policy.stages import STAGES, Facts, Finding, Verdict, is_reduction, matrix_row
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
 from contracts.decision import LegalClass, Taint
 from contracts.event import Money, Severity
-from contracts.executor import ActionProposed
 from contracts.plan import ActionClass, Authority, HandledBy, MatrixRow, Plan
 
 

@@ -17,8 +17,8 @@ from chassis.decision import Identity
 from chassis.identity import require
 from chassis.problems import Problem
 from chassis.service import Parts
+from contracts.actions import ActionProposed
 from contracts.event import CampaignId, Tenant
-from contracts.executor import ActionProposed
 
 RECIPIENTS = ("auditor", "campaign_approver", "marketing_lead")
 """Records carry the hashes of recipients."""

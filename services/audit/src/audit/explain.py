@@ -5,6 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audit.store import Stored
+from contracts.actions import (
+    ActionExecuted,
+    ActionFailed,
+    ActionProposed,
+    ActionReconciled,
+    ActionRefused,
+    ActionUncertain,
+    EffectsRecorded,
+)
 from contracts.briefing import BriefAccepted, PlanIssued
 from contracts.codec import Verify, decode
 from contracts.escalation import (
@@ -21,19 +30,7 @@ from contracts.escalation import (
     OverrideRecorded,
 )
 from contracts.event import Event, Fact
-from contracts.executor import (
-    ActionExecuted,
-    ActionFailed,
-    ActionProposed,
-    ActionReconciled,
-    ActionRefused,
-    ActionUncertain,
-    CampaignFinished,
-    CampaignHalted,
-    CampaignLaunched,
-    CampaignResumed,
-    EffectsRecorded,
-)
+from contracts.executor import CampaignFinished, CampaignHalted, CampaignLaunched, CampaignResumed
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 
 Pairs = Sequence[tuple[Stored, Fact[Event]]]

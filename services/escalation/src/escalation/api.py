@@ -15,9 +15,9 @@ from chassis.doors import idempotency_key, read, respond
 from chassis.identity import require
 from chassis.problems import Problem
 from chassis.service import Parts
+from contracts.actions import Settled
 from contracts.decision import ReasonGiven
 from contracts.event import Sha256, Tenant, Text
-from contracts.executor import Settled
 from escalation import store
 from escalation.card import Card, card
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, RevokeClearance, SettleCase

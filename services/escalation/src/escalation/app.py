@@ -3,8 +3,9 @@
 from chassis.fold import Fold
 from chassis.service import Parts
 from chassis.tasks import Kind, Leased
+from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
-from contracts.executor import ActionProposed, CampaignFinished
+from contracts.executor import CampaignFinished
 from contracts.monitor import TriggerFired
 from escalation import store
 from escalation.api import Api

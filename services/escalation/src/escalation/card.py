@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from contracts.actions import ActionProposed
 from contracts.decision import (
     BlastRadius,
     Candidate,
@@ -14,7 +15,6 @@ from contracts.decision import (
 )
 from contracts.escalation import CaseKind, Need
 from contracts.event import Count, Money, Name, Severity, Sha256, Share, Text, Value
-from contracts.executor import ActionProposed
 from escalation.domain.state import Case, Escalation, Status
 
 

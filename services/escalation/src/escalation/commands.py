@@ -4,9 +4,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.decision import Command
+from contracts.actions import Settled
 from contracts.decision import ReasonGiven
 from contracts.event import Sha256, Text
-from contracts.executor import Settled
 
 
 class Choice(StrEnum):

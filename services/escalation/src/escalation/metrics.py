@@ -3,9 +3,9 @@
 from prometheus_client import Counter, Gauge
 
 from chassis.decision import Decision, Message
+from contracts.actions import ActionProposed
 from contracts.escalation import ActionCleared, CaseExpired, CaseKind, CaseOpened, OverrideRecorded
 from contracts.event import Severity
-from contracts.executor import ActionProposed
 from escalation.domain.state import Escalation, Reason, Shared
 
 DECISIONS = Counter("handrail_escalation_decisions", "Messages decided, by reason.", ["reason"])

@@ -12,7 +12,7 @@ from chassis.decision import Key
 from chassis.plans import Plans
 from chassis.postgres import Conn, Database
 from chassis.tasks import Leased
-from contracts.executor import Effect, EffectOutcome
+from contracts.actions import Effect, EffectOutcome
 from contracts.plan import Plan
 from executor import guard, journal
 from executor.effects import Dispatch, Dispatched

@@ -7,9 +7,10 @@ from typing import ClassVar, TypeAlias
 from uuid import UUID
 
 from chassis.decision import TaskBody
+from contracts.actions import Effect
 from contracts.codec import Header
 from contracts.event import Count, Domain, Name, RecipientHash, Sha256, Value
-from contracts.executor import Effect, SuppressionReason
+from contracts.executor import SuppressionReason
 
 
 class Dispatch(TaskBody):

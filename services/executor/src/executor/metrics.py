@@ -3,15 +3,8 @@
 from prometheus_client import Counter
 
 from chassis.decision import Decision, Message
-from contracts.executor import (
-    ActionRefused,
-    ArtefactChecked,
-    CampaignHalted,
-    ChecklistItemWaived,
-    EffectOutcome,
-    EffectsRecorded,
-    Verdict,
-)
+from contracts.actions import ActionRefused, EffectOutcome, EffectsRecorded
+from contracts.executor import ArtefactChecked, CampaignHalted, ChecklistItemWaived, Verdict
 from executor.checks import CHECKS
 from executor.domain.state import Campaign, Reason
 from executor.effects import Shared

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from contracts.executor import EffectOutcome
+from contracts.actions import EffectOutcome
 from contracts.plan import ActionClass
 
 

@@ -4,9 +4,10 @@ from chassis.fold import Fold
 from chassis.recipients import load_keys
 from chassis.service import Parts
 from chassis.tasks import Kind
+from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
 from contracts.escalation import OverrideRecorded
-from contracts.executor import ActionProposed, WorkBegun
+from contracts.executor import WorkBegun
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
 from monitor import store
 from monitor.api import Api

@@ -8,8 +8,9 @@ from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
 from chassis.postgres import Conn
 from chassis.states import States
+from contracts.actions import EffectsRecorded
 from contracts.event import Tenant
-from contracts.executor import EffectsRecorded, RecipientSuppressed
+from contracts.executor import RecipientSuppressed
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
 from monitor.domain.state import Recipient, Shared, Watch
 

@@ -5,6 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from contracts.actions import (
+    ActionExecuted,
+    ActionProposed,
+    ActionReconciled,
+    ActionRefused,
+    ActionUncertain,
+    EffectOutcome,
+    EffectsRecorded,
+    Settled,
+)
 from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued
 from contracts.escalation import (
     ActionDenied,
@@ -20,20 +30,12 @@ from contracts.escalation import (
 )
 from contracts.event import Event, Fact
 from contracts.executor import (
-    ActionExecuted,
-    ActionProposed,
-    ActionReconciled,
-    ActionRefused,
-    ActionUncertain,
     CampaignFinished,
     CampaignHalted,
     CampaignLaunched,
     CampaignResumed,
     ChecklistItemWaived,
-    EffectOutcome,
-    EffectsRecorded,
     KillSwitchChanged,
-    Settled,
     StageChanged,
     StepCompleted,
     WorkBegun,

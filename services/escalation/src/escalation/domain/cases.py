@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.decision import Decision, Identity
+from contracts.actions import ActionProposed, Settled
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import (
     ApprovalGiven,
@@ -18,7 +19,6 @@ from contracts.escalation import (
     OverrideRecorded,
 )
 from contracts.event import Event
-from contracts.executor import ActionProposed, Settled
 from contracts.plan import Plan
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, SettleCase
 from escalation.domain.opening import Here, Ruling, with_case

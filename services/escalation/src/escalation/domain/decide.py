@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chassis.decision import Decision, Loaded, Message, Task, TaskFailed
+from contracts.actions import ActionProposed, ActionReconciled, ActionUncertain
 from contracts.briefing import PlanIssued
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, CaseNotified, ClearanceRevoked, HoldPlaced, HoldReleased, Need
 from contracts.event import Event, Meta, Severity
-from contracts.executor import ActionProposed, ActionReconciled, ActionUncertain, CampaignFinished, KillSwitchChanged
+from contracts.executor import CampaignFinished, KillSwitchChanged
 from contracts.monitor import TriggerFired
 from contracts.plan import Plan, Response
 from escalation.commands import AcknowledgeCase, DecideCase, RevokeClearance, SettleCase

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from chassis.decision import Decision, Task
+from contracts.actions import ActionProposed
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, HoldPlaced, HoldReleased
 from contracts.event import Event
-from contracts.executor import ActionProposed
 from contracts.plan import Plan
 from escalation.domain import rulings
 from escalation.domain.cases import approved_by

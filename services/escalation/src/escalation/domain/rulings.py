@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from contracts.actions import ActionProposed
 from contracts.decision import Approver, ReasonGiven, Stage
 from contracts.escalation import ActionCleared, ActionDenied
-from contracts.executor import ActionProposed
 from contracts.framing import named
 from escalation.domain.state import Escalation
 

@@ -8,10 +8,11 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from chassis.decision import TaskBody
+from contracts.actions import ActionProposed
 from contracts.decision import Approver, LegalClass, ReasonGiven, Stage
 from contracts.escalation import CaseKind, Need
 from contracts.event import Name, Severity, Sha256, Subject, Tenant, Value
-from contracts.executor import ActionProposed, KillScope, PlanVersion
+from contracts.executor import KillScope, PlanVersion
 
 
 class Reason(StrEnum):

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from chassis.decision import Decision, Message, Task
+from contracts.actions import ActionRefused
 from contracts.escalation import ActionCleared, ActionDenied, ClearanceRevoked
 from contracts.event import Event, Signature
-from contracts.executor import ActionRefused, CampaignLaunched, CampaignOutcome, CampaignResumed
+from contracts.executor import CampaignLaunched, CampaignOutcome, CampaignResumed
 from executor.domain.checklist import checklist
 from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done
 from executor.domain.proposing import CANCEL

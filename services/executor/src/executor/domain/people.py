@@ -4,16 +4,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from chassis.decision import Decision
+from contracts.actions import ActionReconciled, Settled
 from contracts.escalation import ApprovalGiven, ApprovalRefused, CaseOpened
 from contracts.event import Event
-from contracts.executor import (
-    ActionReconciled,
-    CampaignStage,
-    RecipientSuppressed,
-    Settled,
-    StageChanged,
-    SuppressionReason,
-)
+from contracts.executor import CampaignStage, RecipientSuppressed, StageChanged, SuppressionReason
 from contracts.inbound import MailEvent, RecipientEventReported
 from executor.commands import Unsubscribe
 from executor.domain.flow import Here, Ruling

@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import sqrt
 from uuid import UUID
 
+from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
 from contracts.decision import (
     Action,
@@ -18,7 +19,6 @@ from contracts.decision import (
     Taint,
 )
 from contracts.event import Meta, Money
-from contracts.executor import ActionProposed
 from contracts.framing import digest, named
 from contracts.plan import ActionClass, HandledBy
 from executor.domain.state import Audience, Campaign, Proposal

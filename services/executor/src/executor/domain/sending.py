@@ -3,18 +3,17 @@
 from dataclasses import replace
 
 from chassis.decision import Decision, Task
-from contracts.event import Event
-from contracts.executor import (
+from contracts.actions import (
     ActionExecuted,
     ActionFailed,
     ActionRefused,
     ActionUncertain,
-    CampaignOutcome,
-    CampaignStage,
     Effect,
     EffectOutcome,
     EffectsRecorded,
 )
+from contracts.event import Event
+from contracts.executor import CampaignOutcome, CampaignStage
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
 from executor.domain import halting

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from contracts.actions import EffectOutcome, EffectsRecorded
 from contracts.event import Meta
-from contracts.executor import EffectOutcome, EffectsRecorded, RecipientSuppressed
+from contracts.executor import RecipientSuppressed
 from contracts.inbound import ContactEventReported, MailEvent, RecipientEventReported
 from contracts.plan import Plan
 from monitor.domain.state import COUNTS, OPENED_BY_MACHINE, REPORTED, Recipient, Shared, Watch, Wave, wave_key

@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import TypeAlias
 
 from chassis.decision import Decision, Loaded, Message, Task
+from contracts.actions import ActionExecuted, ActionProposed, EffectsRecorded
 from contracts.brief import Anchor
 from contracts.briefing import BriefAccepted, PlanIssued
 from contracts.escalation import OverrideRecorded
 from contracts.event import Event
 from contracts.executor import (
-    ActionExecuted,
-    ActionProposed,
     ArtefactChecked,
     CampaignFinished,
     CampaignHalted,
@@ -19,7 +18,6 @@ from contracts.executor import (
     CampaignOutcome,
     CampaignResumed,
     ChecklistItemWaived,
-    EffectsRecorded,
     RecipientSuppressed,
     SuppressionReason,
     Verdict,
