@@ -25,7 +25,7 @@ VERIFIER = Verifier({"test-key": KEY.public_key()})
 def servers() -> Iterator[Infrastructure]:
     """Real servers; nothing here must survive a power cut, so PostgreSQL need not fsync.
 
-    Not below pytest's own folder: the next run closes that one to others, and PostgreSQL runs as another user than root.
+    Not below pytest's own folder: the next run closes it to others, and PostgreSQL runs as another user than root.
     """
     with (
         TemporaryDirectory(prefix="handrail-tests-", ignore_cleanup_errors=True) as home,

@@ -205,7 +205,8 @@ def _judge(stage: Stage, campaign: UUID, chosen: Chosen) -> None:
         for line in samples
     )
     stage.holds(
-        same, f"{len(samples)} mails taken at random read exactly as approved in {short(chosen.option.content_hash)}"
+        same,
+        f"{len(samples)} mails spread over the send read exactly as approved in {short(chosen.option.content_hash)}",
     )
 
 

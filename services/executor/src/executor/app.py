@@ -11,7 +11,7 @@ from contracts.briefing import PlanIssued
 from contracts.escalation import ActionCleared, CaseOpened
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeVerified, TriggerFired
-from executor import store
+from executor import kill_switch, store
 from executor.api import Api
 from executor.api_unsubscribe import UnsubscribePages
 from executor.dispatch import Dispatcher
@@ -21,7 +21,7 @@ from executor.drafts import CheckMail, DraftMail, RenderMails
 from executor.effects import AssembleOptions, Dispatch
 from executor.journal import Journal
 from executor.mail import Stamp
-from executor.metrics import DECISIONS, observe
+from executor.metrics import DECISIONS, KILL_SWITCH, observe
 from executor.preparation import Preparation
 from executor.sends import Sends
 from executor.settings import Settings
@@ -74,5 +74,12 @@ async def build(parts: Parts) -> None:
         Dispatch.kind: Kind(Dispatch, dispatcher.work, attempts=8),
         AssembleOptions.kind: Kind(AssembleOptions, preparation.options, attempts=10),
     }
+
+    async def measure() -> None:
+        async with parts.db.pool.acquire() as conn:
+            for scope, count in (await kill_switch.engaged_by_scope(conn)).items():
+                KILL_SWITCH.labels(scope=scope).set(count)
+
+    parts.measures = (measure,)
     parts.worker_slots = 3
     parts.routes = [*Api(parts, keys.get).routes(), *UnsubscribePages(parts, unsubscribe_key).routes()]

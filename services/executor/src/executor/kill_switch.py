@@ -12,6 +12,7 @@ ON CONFLICT DO NOTHING
 """
 _READ = "SELECT scope, engaged FROM kill_switch WHERE scope = ANY($1::text[]) ORDER BY scope FOR SHARE"
 _ALL = "SELECT scope, engaged, changed_by, reason, release_by, changed_at FROM kill_switch ORDER BY scope"
+_ENGAGED = "SELECT split_part(scope, ':', 1) AS kind, count(*) AS engaged FROM kill_switch WHERE engaged GROUP BY kind"
 _ENGAGE = """
 INSERT INTO kill_switch (scope, engaged, epoch, changed_by, reason) VALUES ($1, true, 1, $2, $3)
 ON CONFLICT (scope) DO UPDATE
@@ -51,6 +52,12 @@ async def engaged(conn: Conn, key: Key) -> bool:
     wanted = scopes_of(key)
     rows = await conn.fetch(_READ, wanted)
     return len(rows) < len(wanted) or any(row["engaged"] for row in rows)
+
+
+async def engaged_by_scope(conn: Conn) -> dict[KillScope, int]:
+    """How many switches of each scope are engaged."""
+    rows = await conn.fetch(_ENGAGED)
+    return dict.fromkeys(KillScope, 0) | {KillScope(row["kind"]): row["engaged"] for row in rows}
 
 
 async def engage(conn: Conn, scope: str, actor: str, reason: str) -> None:

@@ -1,10 +1,10 @@
 """What the executor counts."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from chassis.decision import Decision, Message
 from contracts.actions import ActionRefused, EffectOutcome, EffectsRecorded
-from contracts.executor import ArtefactChecked, CampaignHalted, ChecklistItemWaived, Verdict
+from contracts.executor import ArtefactChecked, CampaignHalted, ChecklistItemWaived, KillScope, Verdict
 from executor.checks import CHECKS
 from executor.domain.state import Campaign, Reason
 from executor.effects import Shared
@@ -15,6 +15,7 @@ QA = Counter("handrail_qa_checks", "Checks of drafts.", ["check", "result"])
 HALTS = Counter("handrail_halts", "Campaigns halted, by a trigger or a person.", ["by"])
 WAIVERS = Counter("handrail_waivers", "Checklist items that a person let pass.")
 REFUSED = Counter("handrail_actions_refused", "Grants and dispatches that the executor refused.")
+KILL_SWITCH = Gauge("handrail_kill_switch_engaged", "Kill switches engaged, by scope.", ["scope"])
 
 for reason in Reason:
     DECISIONS.labels(reason=reason)
@@ -25,6 +26,8 @@ for check in CHECKS:
         QA.labels(check=check, result=result)
 for by in ("trigger", "person"):
     HALTS.labels(by=by)
+for scope in KillScope:
+    KILL_SWITCH.labels(scope=scope)
 
 
 def observe(message: Message, decided: Decision[Campaign, Shared]) -> None:
