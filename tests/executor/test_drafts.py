@@ -12,6 +12,7 @@ from executor.drafts import Rendered, snapshot_hash
 from executor.sends import Sends
 from executor.writer import merge
 from tests.builders import plan_issued
+from tests.conftest import VERIFIER
 from tests.executor.test_checks import SENDER, draft
 
 MAIL = Rendered("Your recap", "Hello Zoe,\n", "<p>Hello Zoe,</p>\n")
@@ -56,7 +57,7 @@ def test_one_recipient_more_is_another_snapshot() -> None:
 
 
 PLAN = plan_issued().plan
-SENDS = Sends(SENDER, "smtp", "send_campaign")
+SENDS = Sends(SENDER, "smtp", "send_campaign", VERIFIER)
 
 
 def renamed(**changes: str) -> Sends:

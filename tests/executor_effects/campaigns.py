@@ -30,7 +30,7 @@ from executor.smtp import SmtpTool
 from handrail.keys import Keys
 from policy.sender import Sender
 from tests.builders import HASH, TENANT, fact, meta, plan_issued
-from tests.conftest import SIGNER
+from tests.conftest import SIGNER, VERIFIER
 
 SENDER = Sender(
     from_address="news@handrail.example",
@@ -40,7 +40,7 @@ SENDER = Sender(
     link_domains=("handrail.example",),
     assets={},
 )
-SENDS = Sends(SENDER, "smtp", "send_campaign")
+SENDS = Sends(SENDER, "smtp", "send_campaign", VERIFIER)
 TENANT_KEY = bytes(32)
 UNSUBSCRIBE_KEY = bytes(range(32))
 

@@ -233,9 +233,9 @@ class Api:
         return _json(dict(row))
 
     async def switches(self, request: Request) -> Response:
-        self._reader(request)
+        tenant = Tenant(self._reader(request).tenant)
         async with self.parts.db.pool.acquire() as conn:
-            return _json({"kill_switches": await kill_switch.all_rows(conn)})
+            return _json({"kill_switches": await kill_switch.all_rows(conn, tenant)})
 
     async def switch(self, request: Request) -> Response:
         """Engage at once, by any of us; release takes two people."""

@@ -1,6 +1,7 @@
 """The unsubscribe page: looking never unsubscribes, one POST does, whatever state the campaign is in (RFC 8058)."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from jinja2 import Template
 from starlette.requests import Request
@@ -51,7 +52,7 @@ class UnsubscribePages:
         await raw_body(request, LIMIT_BYTES)
         actor = Identity(subject=f"recipient:{link.recipient_hash[:32]}", tenant=link.tenant, roles=(), human=True)
         command = Unsubscribe(
-            command_id=f"unsubscribe {text}"[:200],
+            command_id=f"unsubscribe {uuid4()}",  # each counts: consent may have been given again in between
             actor=actor,
             recipient_hash=link.recipient_hash,
             recipient_domain=link.domain,

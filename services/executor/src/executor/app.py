@@ -38,7 +38,7 @@ async def build(parts: Parts) -> None:
     plans = Plans()
     dispatcher = Dispatcher(
         db=parts.db,
-        sends=Sends(sender, TOOL, SEND),
+        sends=Sends(sender, TOOL, SEND, parts.verifier),
         tool=SmtpTool(settings.smtp_host, settings.smtp_port, sender.from_address, sandbox=settings.sandbox),
         stamp=Stamp(settings.dkim_domain, settings.dkim_selector, settings.dkim_key.read_bytes()),
         journal=Journal(settings.journal, f"{settings.replica or 'executor'}.{uuid4().hex}.jsonl"),

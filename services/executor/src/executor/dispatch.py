@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -36,19 +36,26 @@ SELECT effect_id, decision_id, lease, journal, evidence, leased_until < clock_ti
 """
 _OUTCOME = """
 UPDATE effect_intent AS i
-   SET state = row.state, because = row.because, lease = NULL, leased_until = NULL, not_before = row.not_before
-  FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[]) AS row (effect_id, state, because, not_before)
+   SET state = CASE WHEN row.state = 'unknown' AND i.evidence IS NOT NULL THEN 'succeeded' ELSE row.state END,
+       because = CASE WHEN row.state = 'unknown' AND i.evidence IS NOT NULL THEN 'evidence_' || i.evidence
+                      ELSE row.because END,
+       lease = NULL, leased_until = NULL, not_before = row.not_before,
+       attempts = i.attempts - row.unused,
+       first_dispatched_at = CASE WHEN row.state NOT IN ('planned', 'skipped') THEN i.first_dispatched_at END
+  FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $8::int[])
+       AS row (effect_id, state, because, not_before, unused)
  WHERE (i.tenant, i.campaign_id) = ($1, $2) AND i.effect_id = row.effect_id AND i.state = 'dispatched' AND i.lease = $7
-RETURNING i.recipient_hash, i.state
+RETURNING i.recipient_hash, i.state, i.touched_on, i.cost
 """
 _ATTEMPTS = """
 SELECT effect_id, attempts FROM effect_intent
  WHERE (tenant, campaign_id) = ($1, $2) AND effect_id = ANY($3::uuid[]) AND state = 'dispatched'
 """
+_LOCK = "SELECT 1 FROM campaign WHERE (tenant, campaign_id) = ($1, $2) FOR UPDATE"
 _UNTOUCH = """
-UPDATE touch SET count = count - 1
- WHERE tenant = $1 AND recipient_hash = ANY($2::text[]) AND day = $3 AND count > 0
+UPDATE touch SET count = count - 1 WHERE (tenant, recipient_hash, day) = ($1, $2, $3) AND count > 0
 """
+_UNSPEND = "UPDATE campaign_guard SET spent = greatest(0, spent - $3) WHERE (tenant, campaign_id) = ($1, $2)"
 _UNREPORTED = """
 SELECT effect_id, recipient_hash, recipient_domain, variant, state, because
   FROM effect_intent
@@ -80,6 +87,8 @@ class Dispatcher:
     public_url: str
     unsubscribe_key: bytes
     plans: Plans
+    in_hand: set[UUID] = field(default_factory=set)
+    """Leases that this process works on: any other of its own was left behind by a run that failed."""
 
     async def work(self, leased: Leased) -> Dispatched:
         """One run: settle what a dead process left, then send up to 50, then say what became of all."""
@@ -90,7 +99,11 @@ class Dispatcher:
         refused: Refused | None = None
         try:
             permitted = await guard.permit(self.db, self.sends, key, task, plan, self.journal.name)
-            await self._send_all(key, permitted)
+            self.in_hand.add(permitted.lease)
+            try:
+                await self._send_all(key, task, permitted)
+            finally:
+                self.in_hand.discard(permitted.lease)
         except Refused as no:
             refused = no
         async with self.db.pool.acquire() as conn:
@@ -103,10 +116,16 @@ class Dispatcher:
     async def settle_left_behind(self, key: Key) -> int:
         """Settle dispatched intents whose process is gone, by its journal; returns how many are still in flight."""
         in_flight = 0
-        async with self.db.pool.acquire() as conn:
+        async with self.db.pool.acquire() as conn, conn.transaction():
+            await conn.execute(_LOCK, key.tenant, key.campaign)
             rows = await conn.fetch(_LEFT_BEHIND, key.tenant, key.campaign)
             for row in rows:
-                gone = journal.writer_is_gone(self.journal.folder, row["journal"])
+                mine = row["journal"] == self.journal.name
+                gone = (
+                    row["lease"] not in self.in_hand
+                    if mine
+                    else journal.writer_is_gone(self.journal.folder, row["journal"])
+                )
                 if not gone and not row["expired"]:
                     in_flight += 1
                     continue
@@ -114,26 +133,46 @@ class Dispatcher:
                 await self._record(conn, key, row["lease"], {row["effect_id"]: answer})
         return in_flight
 
-    async def _send_all(self, key: Key, permitted: Permit) -> None:
+    async def _send_all(self, key: Key, task: Dispatch, permitted: Permit) -> None:
         queue = list(reversed(permitted.mails))
+        stopped = ""
         answers: dict[UUID, Answer] = {}
         deadline = asyncio.get_running_loop().time() + LEASE.total_seconds() - MARGIN_SECONDS
 
         async def line() -> None:
+            nonlocal stopped
             async with self.tool.connection() as open_line:
-                while queue:
-                    one = queue.pop()
+                while queue and not stopped:
                     if asyncio.get_running_loop().time() > deadline:
-                        answers[one.effect_id] = Answer(EffectOutcome.FAILED_DEFINITE, "too_slow", again=True)
+                        stopped = "too_slow"
+                        return
+                    one = queue.pop()
+                    async with self.db.pool.acquire() as conn:
+                        because = await guard.still(conn, key, task, permitted.lease, one)
+                    if because == "suppressed":
+                        answers[one.effect_id] = Answer(EffectOutcome.SKIPPED, because)
+                    elif because is not None:
+                        stopped = because
+                        queue.append(one)
                     else:
-                        answers[one.effect_id] = await self._send(open_line, key, one, permitted)
+                        answer = answers[one.effect_id] = await self._send(open_line, key, one, permitted)
+                        stopped = stopped or (answer.because if answer.away else "")
 
-        await asyncio.gather(*(line() for _ in range(min(LINES, len(queue)))))
+        ended = await asyncio.gather(*(line() for _ in range(min(LINES, len(queue)))), return_exceptions=True)
+        for one in queue:
+            answers[one.effect_id] = Answer(EffectOutcome.FAILED_DEFINITE, stopped, again=True, away=True)
         async with self.db.pool.acquire() as conn, conn.transaction():
+            await conn.execute(_LOCK, key.tenant, key.campaign)
             await self._record(conn, key, permitted.lease, answers)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
 
     async def _send(self, line: Line, key: Key, one: Permitted, permitted: Permit) -> Answer:
-        mail = compose(one.rendered, self._envelope(key, one, permitted), self.sends.sender, self.stamp)
+        try:
+            mail = compose(one.rendered, self._envelope(key, one, permitted), self.sends.sender, self.stamp)
+        except ValueError:
+            return Answer(EffectOutcome.FAILED_DEFINITE, "not_a_mail")
         self.journal.begin(one.effect_id)
         answer = await line.send(one.address, mail)
         self.journal.end(one.effect_id, "again" if answer.again else answer.outcome.value, answer.because)
@@ -161,21 +200,31 @@ class Dispatcher:
             return
         tried = {row["effect_id"]: row["attempts"] for row in await _attempts(conn, key, list(answers))}
         now = await conn.fetchval("SELECT clock_timestamp()")
-        states, becauses, later = [], [], []
+        states, becauses, later, unused = [], [], [], []
         for effect, answer in answers.items():
             attempts = tried.get(effect, ATTEMPTS)
-            again = answer.again and attempts < ATTEMPTS
+            again = answer.again and (answer.away or attempts < ATTEMPTS)
             states.append("planned" if again else answer.outcome.value)
             becauses.append(answer.because)
-            later.append(now + timedelta(seconds=2**attempts) if again else None)
-        rows = await conn.fetch(_OUTCOME, key.tenant, key.campaign, list(answers), states, becauses, later, lease)
-        back = [row["recipient_hash"] for row in rows if row["state"] == "planned"]
+            wait = LATER if answer.away else timedelta(seconds=2**attempts)
+            later.append(now + wait if again else None)
+            unused.append(int(answer.away))
+        rows = await conn.fetch(
+            _OUTCOME, key.tenant, key.campaign, list(answers), states, becauses, later, lease, unused
+        )
+        back = sorted(
+            (row["recipient_hash"], row["touched_on"], row["cost"])
+            for row in rows
+            if row["state"] in ("planned", "skipped")
+        )
         if back:
-            await conn.execute(_UNTOUCH, key.tenant, back, now.date())
+            await conn.executemany(_UNTOUCH, [(key.tenant, person, day) for person, day, _ in back])
+            await conn.execute(_UNSPEND, key.tenant, key.campaign, sum(cost for _, _, cost in back))
 
     async def _said(self, conn: Conn, key: Key, task: Dispatch, refused: Refused | None) -> Dispatched:
-        rows = await conn.fetch(_UNREPORTED, key.tenant, key.campaign, task.decision_id)
+        # In this order: what another run settles in between is told, and the wave is not yet called done.
         left = await conn.fetchrow(_LEFT, key.tenant, key.campaign, task.decision_id, task.wave)
+        rows = await conn.fetch(_UNREPORTED, key.tenant, key.campaign, task.decision_id)
         assert left is not None
         retry_at = None
         if refused is not None and refused.retry:
@@ -204,7 +253,7 @@ def _from_journal(own: Journal, row: asyncpg.Record, gone: bool) -> Answer:
     if found is None:
         if not gone:  # it may still wake up and send
             return _uncertain(row, "sender_frozen")
-        return Answer(EffectOutcome.FAILED_DEFINITE, "never_begun", again=True)
+        return Answer(EffectOutcome.FAILED_DEFINITE, "never_begun", again=True, away=True)
     if found.trace is Trace.ENDED:
         if found.outcome == "again":
             return Answer(EffectOutcome.FAILED_DEFINITE, found.because, again=True)

@@ -72,8 +72,24 @@ UPDATE campaign_guard SET spent = spent + $3 WHERE (tenant, campaign_id) = ($1, 
 _DISPATCH = """
 UPDATE effect_intent
    SET state = 'dispatched', attempts = attempts + 1, lease = $5, leased_until = clock_timestamp() + $6, journal = $7,
-       first_dispatched_at = coalesce(first_dispatched_at, clock_timestamp()), because = ''
+       first_dispatched_at = coalesce(first_dispatched_at, clock_timestamp()), because = '', touched_on = $8, cost = $9
  WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND effect_id = ANY($4::uuid[])
+"""
+
+# Asked again right before the first byte of each mail: a stop that committed meanwhile counts for all not yet begun.
+_STILL = """
+SELECT CASE
+         WHEN NOT EXISTS (SELECT 1 FROM effect_intent WHERE (tenant, campaign_id, effect_id) = ($1, $2, $3)
+                             AND state = 'dispatched' AND lease = $4) THEN 'lease_lost'
+         WHEN (SELECT count(*) FROM kill_switch WHERE scope = ANY($5::text[]) AND NOT engaged) < cardinality($5)
+           THEN 'killed'
+         WHEN NOT EXISTS (SELECT 1 FROM campaign_guard
+                           WHERE (tenant, campaign_id, fence) = ($1, $2, $6) AND NOT halted) THEN 'halted'
+         WHEN EXISTS (SELECT 1 FROM approval_grant
+                       WHERE (tenant, grant_id) = ($1, $7)
+                         AND (revoked_at IS NOT NULL OR expires_at <= clock_timestamp())) THEN 'grant_over'
+         WHEN EXISTS (SELECT 1 FROM suppression WHERE (tenant, recipient_hash) = ($1, $8)) THEN 'suppressed'
+       END
 """
 
 
@@ -113,8 +129,28 @@ async def permit(db: Database, sends: Sends, key: Key, task: Dispatch, plan: Pla
             raise Refused("budget")
         lease = uuid4()
         effects = [row["effect_id"] for row in ready]
-        await conn.execute(_DISPATCH, key.tenant, key.campaign, task.decision_id, effects, lease, LEASE, journal)
+        await conn.execute(
+            _DISPATCH,
+            key.tenant,
+            key.campaign,
+            task.decision_id,
+            effects,
+            lease,
+            LEASE,
+            journal,
+            now.date(),
+            budget.per_mail.micros,
+        )
         return Permit(lease, now, tuple(_permitted(row) for row in ready))
+
+
+async def still(conn: Conn, key: Key, task: Dispatch, lease: UUID, one: Permitted) -> str | None:
+    """Why this mail must not leave after all; None when it may."""
+    because: str | None = await conn.fetchval(
+        _STILL, key.tenant, key.campaign, one.effect_id, lease, kill_switch.scopes_of(key), task.fence, task.grant_id,
+        one.recipient_hash,
+    )  # fmt: skip
+    return because
 
 
 async def _permitted_at_all(conn: Conn, key: Key, task: Dispatch) -> None:

@@ -11,13 +11,19 @@ SELECT unnest($1::text[]), false, 'executor', 'the first state'
 ON CONFLICT DO NOTHING
 """
 _READ = "SELECT scope, engaged FROM kill_switch WHERE scope = ANY($1::text[]) ORDER BY scope FOR SHARE"
-_ALL = "SELECT scope, engaged, changed_by, reason, release_by, changed_at FROM kill_switch ORDER BY scope"
 _ENGAGED = "SELECT split_part(scope, ':', 1) AS kind, count(*) AS engaged FROM kill_switch WHERE engaged GROUP BY kind"
+_ALL = """
+SELECT scope, engaged, changed_by, reason, release_by, changed_at
+  FROM kill_switch
+ WHERE scope IN ('global', 'tenant:' || $1) OR starts_with(scope, 'campaign:' || $1 || ':')
+ ORDER BY scope
+"""
 _ENGAGE = """
 INSERT INTO kill_switch (scope, engaged, epoch, changed_by, reason) VALUES ($1, true, 1, $2, $3)
 ON CONFLICT (scope) DO UPDATE
    SET engaged = true, epoch = kill_switch.epoch + 1, changed_by = $2, reason = $3, release_by = NULL,
        changed_at = clock_timestamp()
+ WHERE NOT kill_switch.engaged OR kill_switch.release_by IS NOT NULL
 """
 _ASK_RELEASE = "UPDATE kill_switch SET release_by = $2 WHERE scope = $1 AND engaged AND release_by IS NULL"
 _RELEASE = """
@@ -72,5 +78,6 @@ async def release(conn: Conn, scope: str, actor: str, reason: str) -> bool:
     return False
 
 
-async def all_rows(conn: Conn) -> list[dict[str, object]]:
-    return [dict(row) for row in await conn.fetch(_ALL)]
+async def all_rows(conn: Conn, tenant: Tenant) -> list[dict[str, object]]:
+    """The switches that a tenant may know of."""
+    return [dict(row) for row in await conn.fetch(_ALL, tenant)]

@@ -1,15 +1,17 @@
 """One mail as bytes: what was rendered, with the headers that the law and the big receivers want, signed by DKIM.
 
 RFC 8058 asks that DKIM covers both List-Unsubscribe headers; X-SMTPAPI carries the unique arguments that come back in
-reports, as SendGrid's SMTP API takes them: ids and hashes, never an address.
+reports, as SendGrid's SMTP API takes them: ids and hashes, never an address. The bytes are written here, part by part:
+subject, text and html must decode to exactly what was approved, and a general-purpose generator mends line ends.
 """
 
 import json
+import quopri
+from base64 import b64encode, encodebytes
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
-from email.message import EmailMessage
 from email.utils import format_datetime
+from unicodedata import category
 from uuid import UUID
 
 import dkim
@@ -18,9 +20,13 @@ from executor.drafts import Rendered
 from policy.sender import Sender
 
 SIGNED = (
-    b"from", b"to", b"reply-to", b"subject", b"date", b"message-id", b"mime-version", b"list-unsubscribe",
-    b"list-unsubscribe-post", b"x-smtpapi",
+    b"from", b"to", b"reply-to", b"subject", b"date", b"message-id", b"list-unsubscribe", b"list-unsubscribe-post",
+    b"x-smtpapi", b"mime-version", b"content-type",
 )  # fmt: skip
+ONCE = (b"from", b"to", b"subject", b"list-unsubscribe", b"list-unsubscribe-post")
+"""Signed as absent a second time, so that nobody can add another."""
+_WORD_BYTES = 42
+"""Of text in one encoded word: 42 bytes are 56 of base64, and a word may be 75 long (RFC 2047)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +57,91 @@ def message_id(effect: UUID, domain: str) -> str:
 
 
 def compose(rendered: Rendered, envelope: Envelope, sender: Sender, stamp: Stamp) -> bytes:
-    """The mail with CRLF line ends, signed. Its subject, text and html decode to exactly what was rendered."""
-    mail = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit", max_line_length=998))
-    mail["From"] = f"{sender.from_name} <{sender.from_address}>"
-    mail["To"] = envelope.address
-    mail["Reply-To"] = sender.reply_to
-    mail["Subject"] = rendered.subject
-    mail["Date"] = format_datetime(envelope.at)
-    mail["Message-ID"] = message_id(envelope.effect, stamp.domain)
-    mail["List-Unsubscribe"] = f"<{envelope.unsubscribe_url}>"
-    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail["Feedback-ID"] = f"{envelope.campaign}:{envelope.tenant}:handrail"
+    """The mail with CRLF line ends, signed. Raises ValueError for text that no mail can carry unchanged."""
     arguments = {
         "campaign_id": str(envelope.campaign),
         "effect_id": str(envelope.effect),
         "recipient_hash": envelope.recipient_hash,
         "tenant": envelope.tenant,
     }
-    mail["X-SMTPAPI"] = json.dumps({"unique_args": arguments})
-    mail.set_content(rendered.text, cte="base64")
-    mail.add_alternative(rendered.html, subtype="html", cte="base64")
-    raw = mail.as_bytes()
-    header = dkim.sign(
+    boundary = f"=_{envelope.effect.hex}"
+    headers = {
+        "From": f"{_phrase(sender.from_name)} <{sender.from_address}>",
+        "To": envelope.address,
+        "Reply-To": sender.reply_to,
+        "Subject": _words(rendered.subject),
+        "Date": format_datetime(envelope.at),
+        "Message-ID": message_id(envelope.effect, stamp.domain),
+        "List-Unsubscribe": f"<{envelope.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "X-SMTPAPI": json.dumps({"unique_args": arguments}),
+        "Feedback-ID": f"{envelope.campaign}:{envelope.tenant}:handrail",
+        "MIME-Version": "1.0",
+        "Content-Type": f'multipart/alternative; boundary="{boundary}"',
+    }
+    lines = [
+        *(f"{name}: {_checked(name, value)}".encode() for name, value in headers.items()),
+        b"",
+        f"--{boundary}".encode(),
+        *_part("plain", rendered.text),
+        f"--{boundary}".encode(),
+        *_part("html", rendered.html),
+        f"--{boundary}--".encode(),
+        b"",
+    ]
+    raw = b"\r\n".join(lines)
+    signature = dkim.sign(
         raw,
         stamp.selector.encode(),
         stamp.domain.encode(),
         stamp.key,
         canonicalize=(b"relaxed", b"relaxed"),
-        include_headers=list(SIGNED),
+        include_headers=[*SIGNED, *ONCE],
     )
-    return bytes(header) + raw
+    return bytes(signature) + raw
+
+
+def _part(subtype: str, text: str) -> list[bytes]:
+    """A text part in the shorter of both encodings; its line ends travel as CRLF."""
+    if "\r" in text:
+        raise ValueError(f"the {subtype} part has a carriage return: render with LF alone")
+    quoted = quopri.encodestring(text.encode()).replace(b"\n", b"\r\n")
+    based = encodebytes(text.replace("\n", "\r\n").encode()).strip().replace(b"\n", b"\r\n")
+    encoding, content = min((b"quoted-printable", quoted), (b"base64", based), key=lambda pair: len(pair[1]))
+    return [
+        f'Content-Type: text/{subtype}; charset="utf-8"'.encode(),
+        b"Content-Transfer-Encoding: " + encoding,
+        b"",
+        content,
+    ]
+
+
+def _phrase(name: str) -> str:
+    """A display name: quoted, or encoded when it is not plain."""
+    plain = name.isascii() and name.isprintable() and not set(name) & set('"\\')
+    return f'"{name}"' if plain else _encoded(name)
+
+
+def _words(text: str) -> str:
+    """Header text that decodes to exactly `text`: as it is where that is safe, else as encoded words (RFC 2047)."""
+    if any(category(letter) == "Cc" for letter in text):
+        raise ValueError("a header cannot carry control characters")
+    safe = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
+    return text if safe and 0 < len(text) < 900 else _encoded(text)
+
+
+def _encoded(text: str) -> str:
+    chunks = [b""]
+    for letter in text:
+        raw = letter.encode()
+        if len(chunks[-1]) + len(raw) > _WORD_BYTES:
+            chunks.append(b"")
+        chunks[-1] += raw
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(chunk).decode()}?=" for chunk in chunks)
+
+
+def _checked(name: str, value: str) -> str:
+    """Raises ValueError for a value that would begin another header."""
+    if not value.replace("\r\n =?utf-8?b?", "").isprintable():
+        raise ValueError(f"{name} has a character that no header can carry")
+    return value

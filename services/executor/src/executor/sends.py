@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from chassis.decision import Key
 from chassis.postgres import Conn
+from chassis.records import headers_of
+from contracts.codec import Undecodable, Verify, decode
+from contracts.escalation import ActionCleared
+from contracts.event import Signature
 from contracts.framing import named
 from contracts.plan import Plan
 from executor.drafts import Rendered, content_hash, snapshot_hash
@@ -20,6 +26,12 @@ SELECT *, clock_timestamp() >= expires_at AS expired
 """
 _MAILS = """
 SELECT m.recipient_hash, m.subject, m.body_text, m.body_html, m.digest
+  FROM snapshot AS s
+  JOIN mail AS m USING (tenant, campaign_id, recipient_hash)
+ WHERE (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, $3) AND m.plan_version = $4
+"""
+_DIGESTS = """
+SELECT m.recipient_hash, m.digest
   FROM snapshot AS s
   JOIN mail AS m USING (tenant, campaign_id, recipient_hash)
  WHERE (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, $3) AND m.plan_version = $4
@@ -49,6 +61,8 @@ class Sends:
     sender: Sender
     tool: str
     verb: str
+    verify: Verify
+    """Escalation's key: a grant is believed for its signed bytes, each time, never for its columns."""
 
     def content_hash(self, snapshot: str, plan: Plan, verb: str | None = None) -> str:
         """What an approval of this snapshot binds."""
@@ -75,8 +89,12 @@ class Sends:
             raise Refused("grant_revoked")
         if grant["expired"]:
             raise Refused("grant_expired")
+        self._signed(grant, key, plan)
         window_ends: datetime = grant["granted_at"] + plan.brief.timing.send_window
         if grant["consumed_at"] is not None:
+            rows = await conn.fetch(_DIGESTS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
+            if snapshot_hash((row["recipient_hash"], row["digest"]) for row in rows) != grant["snapshot_hash"]:
+                raise Refused("content_changed")
             return window_ends
         mails = await conn.fetch(_MAILS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
         pairs = [
@@ -84,7 +102,7 @@ class Sends:
             for row in mails
         ]
         found = snapshot_hash(pairs)
-        if found != grant["snapshot_hash"] or self.content_hash(found, plan) != grant["content_hash"]:
+        if found != grant["snapshot_hash"]:
             raise Refused("content_changed")
         if await conn.fetchval(_CONSUME, key.tenant, task.grant_id) is None:
             raise Refused("grant_used")
@@ -97,3 +115,26 @@ class Sends:
             task.grant_id, grant["from_wave"], grant["first_wave"], grant["next_waves"], recipients, effects,
         )  # fmt: skip
         return window_ends
+
+    def _signed(self, grant: asyncpg.Record, key: Key, plan: Plan) -> None:
+        """Hold the row against the signed bytes, and those against what would be sent. Raises Refused."""
+        try:
+            fact = decode(ActionCleared.topic, headers_of(grant["headers"]), grant["value"], verify=self.verify)
+        except Undecodable:
+            raise Refused("grant_unreadable") from None
+        said = fact.event
+        if fact.meta.signature is not Signature.VALID or not isinstance(said, ActionCleared):
+            raise Refused("grant_unsigned")
+        row = (grant["grant_id"], grant["decision_id"], grant["granted_at"], grant["expires_at"])
+        if (said.grant_id, said.decision_id, said.granted_at, said.expires_at) != row or fact.meta.tenant != key.tenant:
+            raise Refused("grant_changed")
+        if (fact.meta.campaign_id, said.plan_version, said.policy_hash) != (
+            key.campaign,
+            plan.version,
+            plan.policy_hash,
+        ):
+            raise Refused("grant_of_another_plan")
+        if (said.action.tool, said.action.verb) != (self.tool, self.verb):
+            raise Refused("grant_of_another_action")
+        if not said.content_hash == grant["content_hash"] == self.content_hash(grant["snapshot_hash"], plan):
+            raise Refused("content_changed")

@@ -43,6 +43,8 @@ class Answer:
     outcome: EffectOutcome
     because: str
     again: bool = False
+    away: bool = False
+    """With `again`: it was not about this recipient, so that no attempt of theirs is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,17 @@ class Line:
         tool = self._tool
         if tool.sandbox:
             return Answer(EffectOutcome.SUCCEEDED, "sandbox")
+        recipient = _ascii(address)
+        if recipient is None:
+            return Answer(EffectOutcome.FAILED_DEFINITE, "address_not_ascii")
         try:
             client = await self._connected()
             await client.mail(tool.from_address)
-            await client.rcpt(address)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):  # whatever it is, it is not the recipient
+            await self.close()
+            return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True, away=True)
+        try:
+            await client.rcpt(recipient)
         except aiosmtplib.SMTPResponseException as error:
             await self._reset()
             if 500 <= error.code < 600:
@@ -86,7 +95,7 @@ class Line:
             return Answer(EffectOutcome.FAILED_DEFINITE, f"busy_{error.code}", again=True)
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
             await self.close()
-            return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True)
+            return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True, away=True)
         try:
             await client.data(mail)
         except aiosmtplib.SMTPDataError as error:
@@ -105,10 +114,8 @@ class Line:
                 await client.quit()
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        if self._client is None:
-            client = aiosmtplib.SMTP(
-                hostname=self._tool.host, port=self._tool.port, timeout=self._tool.timeout_seconds, start_tls=False
-            )
+        if self._client is None or not self._client.is_connected:
+            client = aiosmtplib.SMTP(hostname=self._tool.host, port=self._tool.port, timeout=self._tool.timeout_seconds)
             await client.connect()
             self._client = client
         return self._client
@@ -119,3 +126,12 @@ class Line:
                 await self._client.rset()
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
             await self.close()
+
+
+def _ascii(address: str) -> str | None:
+    """The address as SMTP without extensions carries it; None when it cannot."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local.encode('ascii').decode()}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return None

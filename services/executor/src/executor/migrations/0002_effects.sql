@@ -43,9 +43,11 @@ CREATE TABLE effect_intent (
     journal             text,
     lease               uuid,
     leased_until        timestamptz,
+    touched_on          date,              -- the day its touch was counted on
+    cost                bigint NOT NULL DEFAULT 0, -- micros reserved for it
     evidence            text,
     reported            boolean NOT NULL DEFAULT false, -- its outcome was handed to the fold
-    first_dispatched_at timestamptz,
+    first_dispatched_at timestamptz, -- null as long as it is proven that nothing of it left
     PRIMARY KEY (tenant, campaign_id, plan_version, step, recipient_hash, decision_id),
     CHECK (state <> 'abandoned' OR first_dispatched_at IS NULL)
 );
