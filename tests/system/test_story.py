@@ -52,8 +52,9 @@ def test_a_webinar_follow_up_from_brief_to_verified_outcome(system: Running, tmp
 
     mails = system.mails(campaign)
     assert set(Counter(mail["recipient"] for mail in mails).values()) == {1}
-    assert sum(mail["recipient"].endswith(DEAD_DOMAIN) for mail in mails) == 30
-    assert len(mails) == 573
+    dead = sum(mail["recipient"].endswith(DEAD_DOMAIN) for mail in mails)
+    assert 12 < dead <= 30  # those of the first wave that had left when the campaign halted
+    assert len(mails) - dead == 588 - 45
     assert all(mail["dkim"] for mail in mails)
     digests = approved_digests(system, campaign, option)
     assert {mail["digest"] for mail in mails} >= digests
@@ -62,7 +63,7 @@ def test_a_webinar_follow_up_from_brief_to_verified_outcome(system: Running, tmp
     assert results["outcome"] == "verified"
     assert results["counted"] >= 20
     assert {clock["state"] for clock in results["clocks"]} <= {"met", "breached"}
-    assert results["totals"]["bounced_hard"] >= 30
+    assert results["totals"]["bounced_hard"] >= dead
 
     resumed = chosen(trigger, "resume_without_domain")["decision_id"]
     why = system.get("audit", f"/v1/decisions/{resumed}/explanation")

@@ -19,7 +19,7 @@ Seed = Annotated[int, typer.Option(help="How the recipients behave: the same see
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    for command in (up, down, status, logs, run, migrate, demo):
+    for command in (up, down, url, status, logs, run, migrate, demo):
         app.command()(command)
     app.add_typer(keys, name="keys")
     app.add_typer(dev, name="dev")
@@ -73,6 +73,13 @@ def down(home: Home = HOME) -> None:
     with progress("stopping"):
         system.down(home)
     out().print(f"stopped {', '.join(running)}" if running else f"nothing runs in {home}")
+
+
+def url(service: Annotated[str, typer.Argument(help="Such as briefing.")], home: Home = HOME) -> None:
+    """Where a service answers, for curl and other tools."""
+    from handrail.client import Places
+
+    out().print(Places.found(home, os.environ).of(service), highlight=False)
 
 
 def status(home: Home = HOME) -> None:
