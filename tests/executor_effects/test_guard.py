@@ -47,6 +47,7 @@ NO = {
     "no_grant": ("DELETE FROM approval_grant", "grant_unknown"),
     "revoked": ("UPDATE approval_grant SET revoked_at = clock_timestamp()", "grant_revoked"),
     "expired": ("UPDATE approval_grant SET expires_at = clock_timestamp()", "grant_expired"),
+    "before_the_launch": ("UPDATE approval_grant SET opens_at = clock_timestamp() + interval '1 h'", "not_yet"),
     "another_campaigns_grant": (f"UPDATE approval_grant SET campaign_id = '{uuid4()}'", "grant_unknown"),
     "another_text": ("UPDATE mail SET body_text = body_text || '.' WHERE position = 2", "content_changed"),
     "another_subject": ("UPDATE mail SET subject = 'Hi' WHERE position = 0", "content_changed"),
@@ -62,7 +63,7 @@ async def test_no_to_all(db_for: MakeDb, box: Postbox, folder: Path, keys: Keys,
     await db.pool.execute(statement)
     done = await run(dispatcher(db, box.port, folder, keys), send)
     assert done.refused == because
-    assert (done.retry_at is not None) == (because in {"killed", "parked"})
+    assert (done.retry_at is not None) == (because in {"killed", "parked", "not_yet"})
     assert box.taken == []
     assert await db.pool.fetchval("SELECT count(*) FROM effect_intent WHERE state <> 'planned'") == 0
     assert await db.pool.fetchval("SELECT count(*) FROM touch") == 0

@@ -121,7 +121,8 @@ class Running:
 
     def mails(self, campaign: str) -> list[Json]:
         """What the world received, from its own ledger."""
-        lines = [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        whole = self.ledger.read_text().split("\n")[:-1]  # the last line may be in the writing
+        lines = [json.loads(line) for line in whole]
         return [line for line in lines if campaign in json.dumps(line)]
 
     def kill(self, service: str) -> None:

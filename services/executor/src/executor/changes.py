@@ -20,8 +20,9 @@ from executor.effects import (
 
 _KEEP_GRANT = """
 INSERT INTO approval_grant (tenant, grant_id, campaign_id, decision_id, plan_version, content_hash, policy_hash,
-                            snapshot_hash, from_wave, first_wave, next_waves, granted_at, expires_at, headers, value)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                            snapshot_hash, from_wave, first_wave, next_waves, granted_at, opens_at, expires_at,
+                            headers, value)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (tenant, grant_id) DO NOTHING
 """
 _REVOKE = "UPDATE approval_grant SET revoked_at = clock_timestamp() WHERE (tenant, grant_id) = ($1, $2)"
@@ -91,5 +92,5 @@ async def _keep(conn: Conn, key: Key, grant: KeepGrant) -> None:
     await conn.execute(
         _KEEP_GRANT, key.tenant, grant.grant_id, key.campaign, grant.decision_id, grant.plan_version,
         grant.content_hash, grant.policy_hash, grant.snapshot_hash, grant.from_wave, grant.first_wave,
-        grant.next_waves, grant.granted_at, grant.expires_at, flat, grant.value,
+        grant.next_waves, grant.granted_at, grant.opens_at, grant.expires_at, flat, grant.value,
     )  # fmt: skip

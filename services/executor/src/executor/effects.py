@@ -76,6 +76,7 @@ class KeepGrant:
     first_wave: int
     next_waves: int
     granted_at: datetime
+    opens_at: datetime
     expires_at: datetime
     headers: tuple[Header, ...]
     value: bytes

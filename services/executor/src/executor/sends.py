@@ -21,7 +21,7 @@ from policy.sender import Sender
 STEP = "send"
 
 _GRANT = """
-SELECT *, clock_timestamp() >= expires_at AS expired
+SELECT *, clock_timestamp() >= expires_at AS expired, clock_timestamp() < opens_at AS early
   FROM approval_grant WHERE (tenant, grant_id) = ($1, $2) AND campaign_id = $3 AND decision_id = $4
 """
 _MAILS = """
@@ -89,8 +89,10 @@ class Sends:
             raise Refused("grant_revoked")
         if grant["expired"]:
             raise Refused("grant_expired")
+        if grant["early"]:
+            raise Refused("not_yet", retry=True)
         self._signed(grant, key, plan)
-        window_ends: datetime = grant["granted_at"] + plan.brief.timing.send_window
+        window_ends: datetime = grant["opens_at"] + plan.brief.timing.send_window
         if grant["consumed_at"] is not None:
             rows = await conn.fetch(_DIGESTS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
             if snapshot_hash((row["recipient_hash"], row["digest"]) for row in rows) != grant["snapshot_hash"]:

@@ -56,7 +56,7 @@ def costs(brief: Brief) -> Costs:
 def operating_sheet(brief: Brief, template: Template, policy: Policy) -> tuple[SheetPart, ...]:
     """The eight parts of W7. Raises EmptyPart."""
     targets = [
-        f"{one.sla}: within {one.within}" if one.within is not None else f"{one.sla}: at least {one.at_least:.0%}"
+        f"{one.sla}: within {one.within}" if one.within is not None else f"{one.sla}: at least {one.at_least:.1%}"
         for one in policy.sla_targets
     ]
     lines = {

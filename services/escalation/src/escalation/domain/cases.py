@@ -22,7 +22,7 @@ from contracts.event import Event
 from contracts.plan import Plan
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, SettleCase
 from escalation.domain.opening import Here, Ruling, with_case
-from escalation.domain.rulings import cleared, denied, ended
+from escalation.domain.rulings import cleared, denied, ended, expiry
 from escalation.domain.state import (
     Approved,
     Case,
@@ -207,7 +207,7 @@ def _cleared(
 ) -> Ruling:
     plan = here.plans[proposal.plan_version].plan
     ruled = state.rulings[proposal.decision_id]
-    grant = cleared(proposal, approvers, case.case_id, ruled.stages, now, now + plan.policy.deadlines.grant)
+    grant = cleared(proposal, approvers, case.case_id, ruled.stages, now, expiry(plan, now))
     others = [one for one in open_options(case) if one != proposal.decision_id]
     case = replace(case, status=Status.RESOLVED, closed_at=now)
     events: list[Event] = [*said, grant]

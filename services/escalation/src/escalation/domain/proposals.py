@@ -115,7 +115,7 @@ def _ruled(here: Here, state: Escalation, proposal: ActionProposed, who: Directo
 
 def _cleared(state: Escalation, proposal: ActionProposed, plan: Plan, ruled: Ruled, now: datetime) -> Ruling:
     by = Approver(kind=ApproverKind.RULE, subject=plan.policy.rule_versions[0], role="rule", at=now)
-    grant = rulings.cleared(proposal, (by,), None, ruled.stages, now, now + plan.policy.deadlines.grant)
+    grant = rulings.cleared(proposal, (by,), None, ruled.stages, now, rulings.expiry(plan, now))
     ruled = replace(ruled, grant_id=grant.grant_id)
     after = replace(state, rulings={**state.rulings, proposal.decision_id: ruled})
     return Decision(Reason.CLEARED_BY_RULE, after, (grant,))

@@ -1,13 +1,14 @@
 """What a ruling says to the world: a grant over exactly one proposal, or that it must not happen."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from contracts.actions import ActionProposed
 from contracts.decision import Approver, ReasonGiven, Stage
 from contracts.escalation import ActionCleared, ActionDenied
 from contracts.framing import named
+from contracts.plan import Plan
 from escalation.domain.state import Escalation
 
 
@@ -63,3 +64,10 @@ def cleared(
         expires_at=expires_at,
         stages=stages,
     )
+
+
+def expiry(plan: Plan, now: datetime) -> datetime:
+    """When a grant given now ends: it must hold through the send window, which begins with the brief's launch."""
+    timing = plan.brief.timing
+    launch = timing.launch.at or now + (timing.launch.by or timedelta(0))
+    return max(now + plan.policy.deadlines.grant, launch + timing.send_window)

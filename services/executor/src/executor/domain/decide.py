@@ -41,7 +41,7 @@ def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: 
     body = message.body
     match body:
         case PlanIssued():
-            return preparing.begun(here, body)
+            return preparing.begun(here, body, message.meta)
         case ImportAudience():
             event = AudienceImported(
                 audience=body.audience,

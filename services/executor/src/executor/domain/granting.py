@@ -114,6 +114,7 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
             first_wave=first,
             next_waves=waves.then,
             granted_at=grant.granted_at,
+            opens_at=max(grant.granted_at, state.opens_at or grant.granted_at),
             expires_at=grant.expires_at,
             headers=record[0],
             value=record[1],
@@ -127,7 +128,7 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
     )
     sent_before = state.sent_before + (before.succeeded + before.unknown if before else 0)
     state = replace(state, sending=sending, launched=True, halt=None, sent_before=sent_before)
-    task = Task(dispatch_of(state, sending))
+    task = Task(dispatch_of(state, sending), state.opens_at)
     return Decision(Reason.GRANT_TAKEN, state, tuple(events), (task,), here.shared.asking(*changes))
 
 

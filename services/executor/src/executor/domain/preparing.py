@@ -1,6 +1,7 @@
 """From a plan to a proposal: draft, check, render, checklist. Pure."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chassis.decision import Decision, Task
 from contracts.briefing import PlanIssued
@@ -23,13 +24,14 @@ from executor.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, Ma
 from executor.effects import SetGuard
 
 
-def begun(here: Here, issued: PlanIssued) -> Ruling:
+def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:
     """A plan arrived: work begins."""
     version = issued.plan.version
     if here.state is not None:
         return Decision(Reason.KNOWN, here.state)
     state = Campaign(
         plan_version=version,
+        opens_at=_launch(issued, meta.occurred_at),
         plan_hash=issued.plan_hash,
         name=issued.plan.brief.name,
         steps={step.id: "open" for step in issued.plan.steps},
@@ -172,3 +174,9 @@ def _propose(here: Here, state: Campaign, meta: Meta, before: tuple[Event, ...])
     remembered = proposing.remembered(proposal, proposing.found_send(state.audience), state.halts)
     state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
     return Decision(Reason.PROPOSED, state, (*before, proposal))
+
+
+def _launch(issued: PlanIssued, accepted_at: datetime) -> datetime:
+    """When the brief lets the first mail leave."""
+    launch = issued.plan.brief.timing.launch
+    return launch.at or accepted_at + (launch.by or timedelta(0))

@@ -21,7 +21,7 @@ from executor.domain.flow import Here, Ruling, dispatch_of, finished, step_done,
 from executor.domain.state import Campaign, Reason, Sending
 from executor.effects import AbandonPlanned, Dispatch, Dispatched, MarkReported, SetGuard
 
-WAITING = frozenset({"killed", "parked"})
+WAITING = frozenset({"killed", "parked", "not_yet"})
 """Reasons of the guard that pass by themselves."""
 STALE = frozenset({"halted", "fence"})
 """Reasons of the guard that the fold knows already."""

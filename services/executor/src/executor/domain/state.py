@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -140,6 +141,8 @@ class Campaign:
     plan_version: int
     plan_hash: str = ""
     name: str = ""
+    opens_at: datetime | None = None
+    """Before this no mail leaves, whatever was approved."""
     stage: CampaignStage = CampaignStage.BRIEFING
     stage_before: CampaignStage = CampaignStage.BRIEFING
     open_cases: tuple[UUID, ...] = ()

@@ -12,6 +12,7 @@ CREATE TABLE approval_grant (
     first_wave    int         NOT NULL,
     next_waves    int         NOT NULL,
     granted_at    timestamptz NOT NULL,
+    opens_at      timestamptz NOT NULL, -- the brief's launch, if that is later: the send window begins here
     expires_at    timestamptz NOT NULL,
     headers       bytea[]     NOT NULL,
     value         bytea       NOT NULL,
