@@ -123,7 +123,8 @@ class Consumer:
             group_instance_id=replica,
             batch=True,
             max_records=max_records,
-            batch_timeout_ms=200,
+            batch_timeout_ms=1000,  # records end the wait: a long one only costs less when idle
+            fetch_max_wait_ms=1000,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             session_timeout_ms=15_000,

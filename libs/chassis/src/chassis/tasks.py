@@ -94,7 +94,8 @@ class Worker:
     """Of this name there is one at a time: what it had leased before it started is free again."""
     slots: int = 2
     lease_time: timedelta = timedelta(seconds=60)
-    poll_seconds: float = 0.5
+    poll_seconds: float = 1.0
+    """How late a task of another process may be met; the next one known is waited for to the moment."""
     stopping: bool = False
     _running: list["asyncio.Task[None]"] = field(default_factory=list)
 
