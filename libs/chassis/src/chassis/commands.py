@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis import dead_letters
+from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Command, Decision, Key, Message, cause_of_command
 from chassis.fold import Fold
 from chassis.postgres import Database, Transaction
@@ -53,7 +54,9 @@ class Commands:
                 return Answer(409, _PARKED)
             answer = await self._decide(tx, key, command, cause, reply)
             await tx.conn.execute(_KEEP, cause, body_hash, answer.status, answer.body)
-            return answer
+            crashpoint(Point.COMMAND_DECIDED)
+        crashpoint(Point.COMMAND_COMMITTED)
+        return answer
 
     async def _decide(self, tx: Transaction, key: Key, command: Command, cause: UUID, reply: Reply) -> Answer:
         with span(type(command).__name__) as traceparent:

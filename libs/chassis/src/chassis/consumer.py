@@ -21,6 +21,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from chassis import dead_letters
+from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
 from chassis.metrics import RETRIES
 from chassis.postgres import Database
@@ -149,9 +150,12 @@ class Consumer:
             return
         self._assignment.idle.clear()
         try:
+            crashpoint(Point.BATCH_READ)
             raws = [self._raw(record) for record in records]
             await self.apply(raws, alone=await self._suspicious(raws))
+            crashpoint(Point.OFFSETS_COMMIT)
             await self._commit(records, kafka)
+            crashpoint(Point.OFFSETS_COMMITTED)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.stopping or (task and task.cancelling()):

@@ -5,19 +5,24 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 
 import uvloop
 
 from chassis import dead_letters
+from chassis.crashpoints import Point
 from chassis.migrate import migrate
 from chassis.redrive import redrive
 from chassis.service import Build, connected, serve
 from chassis.settings import ChassisSettings
 
 
-def main(name: str, settings: type[ChassisSettings], build: Build) -> None:
-    """Run service `name` as its arguments say."""
+def main(name: str, settings: type[ChassisSettings], build: Build, points: type[StrEnum] | None = None) -> None:
+    """Run service `name` as its arguments say; `points` are crash points of its own."""
     args = _arguments(name)
+    if args.command == "crash-points":
+        _say("\n".join([*Point, *(points or ())]))
+        return
     chosen = settings()
     if args.command == "run":
         uvloop.run(serve(name, chosen, build))
@@ -33,6 +38,7 @@ def _arguments(name: str) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="serve until SIGTERM")
     commands.add_parser("migrate", help="apply what is missing to the database")
+    commands.add_parser("crash-points", help="where a proof can end this service, a line each")
     letters = commands.add_parser("dead-letters", help="what could not be processed")
     actions = letters.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="one JSON line each")

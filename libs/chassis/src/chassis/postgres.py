@@ -13,6 +13,7 @@ from zlib import crc32
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Task
 from chassis.signatures import Signer
 from contracts.codec import INBOUND, encode
@@ -134,6 +135,8 @@ class Database:
                 yield tx
                 await self._log(tx)
                 await self._ask(tx)
+                crashpoint(Point.COMMIT)
+            crashpoint(Point.COMMITTED)
             for effect in tx._after:
                 effect()
             if tx._published:

@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from chassis.crashpoints import Point, crashpoint
 from chassis.metrics import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
 from chassis.postgres import Database
 
@@ -100,13 +101,16 @@ class Relay:
             rows = await conn.fetch(_UNSENT, shard)
             if not rows:
                 return 0
+            crashpoint(Point.RELAY_SEND)
             async with asyncio.timeout(self.send_seconds):
                 acks = [
                     await producer.send(row["topic"], row["value"], key=row["key"], headers=_pairs(row["headers"]))
                     for row in rows
                 ]
                 await asyncio.gather(*acks)
+            crashpoint(Point.RELAY_ACKNOWLEDGED)
             await conn.execute(_SENT, [row["id"] for row in rows])
+        crashpoint(Point.RELAY_MARKED)
         OUTBOX_PUBLISHED.labels(result="sent").inc(len(rows))
         return len(rows)
 

@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
+from chassis import crashpoints
 from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
@@ -226,6 +227,7 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
     """Run service `name` until SIGTERM or SIGINT."""
     set_up_logs(name)
     set_up_traces(name, settings.otlp_endpoint)
+    crashpoints.arm(settings.crash_points, name)
     async with connected(name, settings, build) as parts:
         broker = KafkaBroker(
             settings.kafka, logger=None, apply_types=False, allow_auto_create_topics=False, graceful_timeout=20

@@ -27,3 +27,5 @@ class ChassisSettings(BaseSettings):
     """How the key is called in `signature_keys`; the service's name, unless set."""
     otlp_endpoint: str | None = None
     pool_size: int = 8
+    crash_points: Path | None = None
+    """A folder that proofs arm crashes in; none, as in production, never crashes on purpose."""

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from chassis.consumer import UNAVAILABLE
+from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Message, TaskBody, TaskFailed
 from chassis.fold import Fold, key_of
 from chassis.metrics import TASK_FAILURES, TIMER_DELAY, TIMERS_OVERDUE
@@ -128,9 +129,12 @@ class Worker:
         if leased is None:
             return False
         kind = self.kinds[leased.body.kind]
+        crashpoint(Point.TASK_LEASED)
         try:
             result = await kind.work(leased) if kind.work else None
+            crashpoint(Point.TASK_DONE)
             await self._settle(leased, leased.body if result is None else result)
+            crashpoint(Point.TASK_SETTLED)
         except UNAVAILABLE:
             raise
         except Exception as error:  # noqa: BLE001 - tried again, then handed to decide as a failure

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
 
+from chassis.crashpoints import crashpoint
 from chassis.decision import Key
 from chassis.plans import Plans
 from chassis.postgres import Conn, Database
@@ -23,6 +25,17 @@ from executor.refusal import Refused
 from executor.sends import Sends
 from executor.smtp import Answer, Line, SmtpTool
 from executor.unsubscribe import Link, token
+
+
+class DispatchPoint(StrEnum):
+    """Where a proof may end the process that sends: around the guard, the tool's call and its record."""
+
+    PERMITTED = "dispatch.permitted"
+    BEGUN = "dispatch.begun"
+    ANSWERED = "dispatch.answered"
+    OUTCOME = "dispatch.outcome"
+    RECORDED = "dispatch.recorded"
+
 
 LINES = 4
 """Connections used at once: at most so many answers can be lost by one kill."""
@@ -99,6 +112,7 @@ class Dispatcher:
         refused: Refused | None = None
         try:
             permitted = await guard.permit(self.db, self.sends, key, task, plan, self.journal.name)
+            crashpoint(DispatchPoint.PERMITTED)
             self.in_hand.add(permitted.lease)
             try:
                 await self._send_all(key, task, permitted)
@@ -164,6 +178,8 @@ class Dispatcher:
         async with self.db.pool.acquire() as conn, conn.transaction():
             await conn.execute(_LOCK, key.tenant, key.campaign)
             await self._record(conn, key, permitted.lease, answers)
+            crashpoint(DispatchPoint.OUTCOME)
+        crashpoint(DispatchPoint.RECORDED)
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
@@ -174,7 +190,9 @@ class Dispatcher:
         except ValueError:
             return Answer(EffectOutcome.FAILED_DEFINITE, "not_a_mail")
         self.journal.begin(one.effect_id)
+        crashpoint(DispatchPoint.BEGUN)
         answer = await line.send(one.address, mail)
+        crashpoint(DispatchPoint.ANSWERED)
         self.journal.end(one.effect_id, "again" if answer.again else answer.outcome.value, answer.because)
         return answer
 
