@@ -11,9 +11,9 @@ from escalation.domain.state import Escalation, Reason, Shared
 DECISIONS = Counter("handrail_escalation_decisions", "Messages decided, by reason.", ["reason"])
 RULINGS = Counter("handrail_decisions", "Proposals cleared, by who decided.", ["mode"])
 INTERVENTIONS = Counter("handrail_interventions", "Times a person stepped in.", ["kind"])
-ESCALATIONS = Counter("handrail_escalations", "Cases opened.", ["severity", "kind"])
-OPEN = Gauge("handrail_escalations_open", "Cases open now.", ["severity"])
-OLDEST = Gauge("handrail_escalation_oldest_open_seconds", "Age of the oldest open case.", ["severity"])
+ESCALATIONS = Counter("handrail_cases", "Cases opened.", ["severity", "kind"])
+OPEN = Gauge("handrail_cases_open", "Cases open now.", ["severity"])
+OLDEST = Gauge("handrail_case_oldest_open_seconds", "Age of the oldest open case.", ["severity"])
 APPROVALS = Counter("handrail_approvals", "Approvals asked for that ended.", ["decision"])
 POLICY = Counter("handrail_policy_evaluations", "Rulings by the policy.", ["result"])
 
