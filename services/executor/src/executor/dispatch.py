@@ -224,8 +224,7 @@ class Dispatcher:
             again = answer.again and (answer.away or attempts < ATTEMPTS)
             states.append("planned" if again else answer.outcome.value)
             becauses.append(answer.because)
-            wait = LATER if answer.away else timedelta(seconds=2**attempts)
-            later.append(now + wait if again else None)
+            later.append(now + (LATER if answer.away else timedelta(seconds=2**attempts)) if again else None)
             unused.append(int(answer.away))
         rows = await conn.fetch(
             _OUTCOME, key.tenant, key.campaign, list(answers), states, becauses, later, lease, unused
