@@ -287,7 +287,12 @@ PIPELINE = Row(
             "Late tasks",
             "Deadlines and work due for more than five seconds.",
             "short",
-            (Query('max by (service) (handrail_timers_overdue{service=~"$service"})', "{{service}}"),),
+            (
+                Query(
+                    'max by (service, kind) (handrail_timers_overdue{service=~"$service"}) > 0',
+                    "{{service}} {{kind}}",
+                ),
+            ),
         ),
         Panel(
             "Audit",

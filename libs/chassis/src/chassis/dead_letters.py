@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from chassis.decision import Key
-from chassis.metrics import DEAD_LETTERS
+from chassis.metrics import DEAD_LETTERS, INVALID
 from chassis.postgres import Conn, Transaction
 from chassis.records import Raw, headers_of
 from contracts.event import CampaignId, Tenant
@@ -43,6 +43,9 @@ _REDRIVEN = "UPDATE dead_letter SET redriven = redriven + 1, reason = $2 WHERE i
 _DISCARD = """
 INSERT INTO dead_letter_discard (dead_letter_id, actor, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
+_PENDING = """
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(kept_at)), 0)::float AS oldest FROM dead_letter
+"""
 _DISCARDERS = "SELECT count(DISTINCT actor) FROM dead_letter_discard WHERE dead_letter_id = $1"
 
 
@@ -63,6 +66,14 @@ class DeadLetter:
     kept_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How many records are kept, and for how long the oldest of them is."""
+
+    count: int
+    oldest_seconds: float
+
+
 async def keep(tx: Transaction, raw: Raw, kind: str, reason: str, key: Key | None, attempts: int = 0) -> None:
     """Keep `raw`; `key` is the campaign it parks, None for a record of `inbound.*`."""
     await tx.conn.execute(
@@ -70,6 +81,8 @@ async def keep(tx: Transaction, raw: Raw, kind: str, reason: str, key: Key | Non
         kind, reason.replace("\x00", "")[:2000], key.tenant if key else None, key.campaign if key else None, attempts,
     )  # fmt: skip
     tx.after(DEAD_LETTERS.labels(reason=kind).inc)
+    if kind == UNDECODABLE:
+        tx.after(INVALID.labels(topic=raw.topic).inc)
 
 
 async def parked(conn: Conn, keys: Iterable[Key]) -> set[Key]:
@@ -87,6 +100,11 @@ async def attempt(conn: Conn, raw: Raw) -> int:
 async def forget_attempts(conn: Conn, raw: Raw) -> None:
     """`raw` and all before it in its partition are done with."""
     await conn.execute(_FORGET, raw.cluster_id, raw.topic, raw.partition, raw.offset)
+
+
+async def pending(conn: Conn) -> Pending:
+    row = await conn.fetchrow(_PENDING)
+    return Pending(row["count"], max(0.0, row["oldest"]))
 
 
 async def listed(conn: Conn, limit: int = 200) -> list[DeadLetter]:

@@ -2,15 +2,19 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from contracts.catalogue import TOPICS
+
 DUPLICATES = Counter("handrail_duplicate_events", "Records met again and left out.")
 RETRIES = Counter("handrail_event_retries", "Batches given back to Kafka to be read again.")
 DEAD_LETTERS = Counter("handrail_dead_letters", "Records kept because they could not be processed.", ["reason"])
+INVALID = Counter("handrail_event_validation_failures", "Records that do not fit their contract.", ["topic"])
 DEAD_LETTERS_PENDING = Gauge("handrail_dead_letters_pending", "Records kept and not yet re-driven.")
+DEAD_LETTERS_OLDEST = Gauge("handrail_dead_letter_oldest_seconds", "Age of the oldest record kept.")
 DEAD_LETTER_REPLAYS = Counter("handrail_dead_letter_replays", "Dead letters driven again.", ["result"])
 OUTBOX_PENDING = Gauge("handrail_outbox_pending", "Events written and not yet acknowledged by Kafka.")
 OUTBOX_OLDEST = Gauge("handrail_outbox_oldest_pending_seconds", "Age of the oldest event not yet acknowledged.")
 OUTBOX_PUBLISHED = Counter("handrail_outbox_published", "Events acknowledged by Kafka.", ["result"])
-TIMERS_OVERDUE = Gauge("handrail_timers_overdue", "Tasks due for more than five seconds.")
+TIMERS_OVERDUE = Gauge("handrail_timers_overdue", "Tasks due for more than five seconds.", ["kind"])
 TIMER_DELAY = Histogram(
     "handrail_timer_delay_seconds", "How late a task was taken.", buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900)
 )
@@ -26,6 +30,8 @@ BUILD = Gauge("handrail_build_info", "Which version of which component runs.", [
 REASONS = ("undecodable", "failing", "behind")
 for reason in REASONS:
     DEAD_LETTERS.labels(reason=reason)
+for topic in TOPICS:
+    INVALID.labels(topic=topic)
 for result in ("sent", "failed"):
     OUTBOX_PUBLISHED.labels(result=result)
 for result in ("applied", "failed"):

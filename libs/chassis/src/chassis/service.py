@@ -23,12 +23,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
-from chassis import crashpoints
+from chassis import crashpoints, dead_letters
 from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
-from chassis.metrics import BUILD, DEAD_LETTERS_PENDING, INGRESS
+from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, INGRESS
 from chassis.postgres import Database
 from chassis.problems import Problem, answer_problem
 from chassis.relay import Relay
@@ -186,7 +186,9 @@ class Service:
 
     async def _count_dead_letters(self) -> None:
         async with self.parts.db.pool.acquire() as conn:
-            DEAD_LETTERS_PENDING.set(await conn.fetchval("SELECT count(*) FROM dead_letter"))
+            pending = await dead_letters.pending(conn)
+        DEAD_LETTERS_PENDING.set(pending.count)
+        DEAD_LETTERS_OLDEST.set(pending.oldest_seconds)
 
     async def _ping_postgres(self) -> bool:
         async with self.parts.db.pool.acquire() as conn:

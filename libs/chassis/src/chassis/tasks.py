@@ -53,7 +53,9 @@ UPDATE task SET lease = NULL, leased_until = NULL WHERE leased_by = $1 AND done_
 _NEXT = """
 SELECT min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp() FROM task WHERE done_at IS NULL
 """
-_OVERDUE = "SELECT count(*) FROM task WHERE done_at IS NULL AND due_at < clock_timestamp() - interval '5 s'"
+_OVERDUE = """
+SELECT kind, count(*) FROM task WHERE done_at IS NULL AND due_at < clock_timestamp() - interval '5 s' GROUP BY kind
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,9 @@ class Worker:
 
     async def measure(self) -> None:
         async with self.db.pool.acquire() as conn:
-            TIMERS_OVERDUE.set(await conn.fetchval(_OVERDUE))
+            overdue = {row["kind"]: row["count"] for row in await conn.fetch(_OVERDUE)}
+        for kind in self.kinds:
+            TIMERS_OVERDUE.labels(kind=kind).set(overdue.get(kind, 0))
 
     async def _give_back(self) -> None:
         if self.replica is not None:
