@@ -193,6 +193,22 @@ PEOPLE = Row(
             stacked=True,
         ),
         Panel(
+            "Time to look and to decide",
+            "Half of the cases were looked at, and decided by people, within this time.",
+            "s",
+            (
+                Query(quantile(0.5, "handrail_case_ack_seconds"), "looked at"),
+                Query(quantile(0.5, "handrail_approval_decision_seconds"), "decided"),
+            ),
+        ),
+        Panel(
+            "People told",
+            "Notices of cases: sent, failed, or nobody there to tell.",
+            "short",
+            (Query("sum by (result) (increase(handrail_notifications_total[$__rate_interval]))", "{{result}}"),),
+            stacked=True,
+        ),
+        Panel(
             "People stepping in",
             "What counts as an exception: overrides, refusals, halts and waivers.",
             "short",

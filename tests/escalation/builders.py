@@ -17,6 +17,7 @@ from contracts.plan import ActionClass, Response, Trigger
 from escalation.commands import Choice, DecideCase
 from escalation.domain.decide import decide
 from escalation.domain.state import Case, Directory, Escalation, Person, Reason, Shared
+from escalation.metrics import observe
 from tests.builders import T0, meta, plan_issued, proposed
 
 PEOPLE = Directory(
@@ -51,7 +52,9 @@ class Story:
         if isinstance(body, PlanIssued):
             self.plans[body.plan.version] = body
         here = Loaded(self.state, self.shared, dict(self.plans))
-        decision = decide(here, Message(cause or meta(when=at), body), self.directory, at)
+        message = Message(cause or meta(when=at), body)
+        decision = decide(here, message, self.directory, at)
+        observe(message, decision)
         self.state, self.said, self.asked = decision.state, list(decision.events), list(decision.tasks)
         if decision.shared is not None:
             self.shared = replace(decision.shared, learned=frozenset(), switched=None)

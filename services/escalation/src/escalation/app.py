@@ -11,7 +11,7 @@ from escalation import store
 from escalation.api import Api
 from escalation.domain.decide import decide, while_waiting
 from escalation.domain.state import CaseDeadline, Notified, Notify, PlanMissing, RuleAgain
-from escalation.metrics import DECISIONS, OLDEST, OPEN, observe
+from escalation.metrics import DECISIONS, observe, show
 from escalation.settings import Settings
 
 
@@ -25,11 +25,7 @@ async def build(parts: Parts) -> None:
 
     async def measure() -> None:
         async with parts.db.pool.acquire() as conn:
-            found = await store.open_by_severity(conn)
-        for severity in ("low", "medium", "high", "critical"):
-            count, oldest = found.get(severity, (0, 0.0))
-            OPEN.labels(severity=severity).set(count)
-            OLDEST.labels(severity=severity).set(oldest)
+            show(await store.open_cases(conn))
 
     parts.applier = Fold(
         decide,

@@ -12,7 +12,7 @@ from chassis.states import States
 from contracts.decision import LegalClass
 from contracts.event import CampaignId, Tenant, tenant_row
 from contracts.executor import KillScope
-from escalation.domain.state import Approved, Escalation, Shared
+from escalation.domain.state import Approved, Escalation, OpenCases, Shared
 
 EVERYBODY = Tenant("*")
 STATES = States(TypeAdapter(Escalation))
@@ -50,8 +50,8 @@ SELECT case_id, campaign_id
  LIMIT 200
 """
 _OPEN = """
-SELECT severity, count(*) AS open, extract(epoch FROM clock_timestamp() - min(opened_at))::float8 AS oldest
-  FROM case_index WHERE status = 'open' GROUP BY severity
+SELECT severity, kind, count(*) AS open, extract(epoch FROM clock_timestamp() - min(opened_at))::float8 AS oldest
+  FROM case_index WHERE status = 'open' GROUP BY severity, kind
 """
 _TELL = """
 INSERT INTO notification (tenant, case_id, subject) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
@@ -140,9 +140,9 @@ async def cases(conn: Conn, tenant: Tenant, closed_too: bool) -> list[tuple[UUID
     return [(row["case_id"], row["campaign_id"]) for row in rows]
 
 
-async def open_by_severity(conn: Conn) -> dict[str, tuple[int, float]]:
-    """How many cases are open, and the age of the oldest in seconds."""
-    return {row["severity"]: (row["open"], row["oldest"]) for row in await conn.fetch(_OPEN)}
+async def open_cases(conn: Conn) -> list[OpenCases]:
+    """The cases open now, of all tenants."""
+    return [OpenCases(**row) for row in await conn.fetch(_OPEN)]
 
 
 async def tell(conn: Conn, tenant: Tenant, case_id: UUID, told: Sequence[str]) -> None:

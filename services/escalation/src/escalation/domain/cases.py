@@ -41,13 +41,13 @@ def approved_by(plan: Plan, proposal: ActionProposed) -> Approved:
     return Approved(plan.framework, proposal.decision_type, proposal.blast_radius.legal_class)
 
 
-def acknowledge(here: Here, command: AcknowledgeCase) -> Ruling:
+def acknowledge(here: Here, command: AcknowledgeCase, now: datetime) -> Ruling:
     state = here.state or Escalation()
     case = state.cases.get(command.case_id)
     if refusal := _may(case, command.actor, None):
         return Decision(refusal, state)
     assert case is not None
-    after = with_case(state, replace(case, acknowledged_by=command.actor.subject))
+    after = with_case(state, replace(_seen(case, now), acknowledged_by=command.actor.subject))
     event = CaseAcknowledged(case_id=case.case_id, by=command.actor.subject)
     return Decision(Reason.ACKNOWLEDGED, after, (event,))
 
@@ -66,7 +66,7 @@ def decide_case(here: Here, command: DecideCase, now: datetime) -> Ruling:
     approver = approver_of(command.actor, case, now)
     approve = command.choice is Choice.APPROVE
     vote = Vote(approver=approver, decision_id=command.decision_id, approve=approve, reason=command.reason)
-    case = replace(case, votes=(*case.votes, vote))
+    case = replace(_seen(case, now), votes=(*case.votes, vote))
     proposal = state.proposals[command.decision_id]
     if not approve:
         return _refused(state, case, proposal, vote)
@@ -102,7 +102,7 @@ def settle(here: Here, command: SettleCase, now: datetime) -> Ruling:
         approver=approver,
         reason=command.reason,
     )
-    after = with_case(state, replace(case, status=Status.RESOLVED, closed_at=now))
+    after = with_case(state, replace(_seen(case, now), status=Status.RESOLVED, closed_at=now))
     return Decision(Reason.SETTLED, after, (said, CaseResolved(case_id=case.case_id, chosen=None, by=(approver,))))
 
 
@@ -136,6 +136,10 @@ def open_options(case: Case) -> list[UUID]:
 def approver_of(actor: Identity, case: Case, now: datetime) -> Approver:
     role = case.needs.role if case.needs.role in actor.roles else case.needs.backup_role
     return Approver(kind=ApproverKind.HUMAN, subject=actor.subject, role=role, at=now)
+
+
+def _seen(case: Case, now: datetime) -> Case:
+    return replace(case, seen_at=case.seen_at or now)
 
 
 def _may(case: Case | None, actor: Identity, author: str | None, now: datetime | None = None) -> Reason | None:

@@ -54,7 +54,7 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
             after, events = cases.withdrawn(replace(state, over=True), state.cases.values(), "campaign_finished", now)
             return Decision(Reason.WITHDRAWN if events else Reason.CAMPAIGN_OVER, after, tuple(events))
         case AcknowledgeCase() as command:
-            return cases.acknowledge(here, command)
+            return cases.acknowledge(here, command, now)
         case DecideCase() as command:
             return cases.decide_case(here, command, now)
         case SettleCase() as command:

@@ -86,6 +86,8 @@ class Case:
     refused: tuple[UUID, ...] = ()
     votes: tuple[Vote, ...] = ()
     acknowledged_by: str | None = None
+    seen_at: datetime | None = None
+    """When a person first looked: acknowledged it, voted, or settled it."""
     closed_at: datetime | None = None
 
 
@@ -141,6 +143,15 @@ class Shared:
     kills: frozenset[KillScope] = frozenset()
     switched: bool | None = None
     """Whether the switch of this very key was engaged or released now, to keep; None: neither."""
+
+
+class OpenCases(NamedTuple):
+    """How many cases of one severity and kind are open, and the age of the oldest in seconds."""
+
+    severity: str
+    kind: str
+    open: int
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True)
