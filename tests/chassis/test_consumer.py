@@ -114,7 +114,7 @@ async def test_what_waited_behind_a_dead_letter_is_applied_in_order_once_the_bug
             message = replace(message, body=body.model_copy(update={"step": "mended"}))
         return decide(loaded, message, policy, now)
 
-    done = await redrive(db, fold(verifier=VERIFIER, decide=mended), 1)
+    done = await redrive(db, fold(verifier=VERIFIER, decide=mended), VERIFIER, 1)
     assert (done.applied, done.failed) == (3, None)
     assert (await tally(db)).order == ("mended", "second", "third")
     assert await kept(db) == []
@@ -125,7 +125,7 @@ async def test_what_waited_behind_a_dead_letter_is_applied_in_order_once_the_bug
 async def test_a_redrive_that_fails_keeps_everything(db_for: MakeDb) -> None:
     db = await db_for("chassis")
     await consumer(db).apply(records(step("poison"), step("second")))
-    done = await redrive(db, fold(verifier=VERIFIER), 1)
+    done = await redrive(db, fold(verifier=VERIFIER), VERIFIER, 1)
     assert done.applied == 0
     assert done.failed == "ValueError('a deterministic bug')"
     assert await kept(db) == ["failing", "behind"]

@@ -11,8 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis import dead_letters
+from chassis.decision import Key
+from chassis.redrive import Redriven, redrive
 from contracts.event import CampaignId, Tenant
-from tests.builders import CAMPAIGN, record
+from tests.builders import CAMPAIGN, TENANT, record
+from tests.conftest import VERIFIER
 from tests.tower.builders import facts, finished, halted, interleaved, opened, outcome, plan, story
 from tests.tower.conftest import Beside, Tower
 
@@ -244,3 +248,20 @@ async def stream(tower: Tower) -> AsyncIterator[AsyncIterator[str]]:
         gone.set()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_dead_letter_of_the_tower_is_driven_again(tower: Tower) -> None:
+    said = facts(story())
+    raws = [record(one, number) for number, one in enumerate(said)]
+    async with tower.db.transaction() as tx:
+        for raw in raws[:4]:
+            await dead_letters.keep(tx, raw, dead_letters.FAILING, "a bug", Key(TENANT, CAMPAIGN), 5)
+    await tower.take_raw(raws[4:])
+    assert tower.parts.applier is not None
+    assert await redrive(tower.db, tower.parts.applier, VERIFIER, 1) == Redriven(4, None)
+    assert await tower.rows("SELECT 1 FROM dead_letter") == []
+    after = await snapshot(tower)
+    for table in ("campaign_row", "happening", "inbox"):
+        await tower.rows(f"DELETE FROM {table}")
+    await tower.take(said)
+    assert _same(after, await snapshot(tower))

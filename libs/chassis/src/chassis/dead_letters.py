@@ -1,6 +1,6 @@
 """Records that could not be processed, byte for byte, and those that wait behind them so that nothing overtakes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +38,14 @@ SELECT id, topic, partition, kafka_offset, kind, reason, tenant, campaign_id, at
 _SHOW = "SELECT * FROM dead_letter WHERE id = $1"
 _CAMPAIGN = "SELECT * FROM dead_letter WHERE (tenant, campaign_id) = ($1, $2) ORDER BY id FOR UPDATE"
 _LONE = "SELECT * FROM dead_letter WHERE id = $1 AND campaign_id IS NULL FOR UPDATE"
+_KEPT = """
+SELECT reason
+  FROM dead_letter
+  JOIN unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) AS place (cluster_id, topic, partition, kafka_offset)
+ USING (cluster_id, topic, partition, kafka_offset)
+ ORDER BY id
+ LIMIT 1
+"""
 _REMOVE = "DELETE FROM dead_letter WHERE id = $1"
 _REDRIVEN = "UPDATE dead_letter SET redriven = redriven + 1, reason = $2 WHERE id = $1"
 _DISCARD = """
@@ -128,6 +136,13 @@ async def lone(conn: Conn, letter: int) -> tuple[int, Raw] | None:
     """A dead letter that parks nothing, locked; None when there is none of that id."""
     row = await conn.fetchrow(_LONE, letter)
     return (row["id"], raw_of(row)) if row else None
+
+
+async def kept(conn: Conn, raws: Sequence[Raw]) -> str | None:
+    """Why the first of `raws` that is kept is; None when none of them is."""
+    places = ([raw.cluster_id for raw in raws], [raw.topic for raw in raws], [raw.partition for raw in raws])
+    reason: str | None = await conn.fetchval(_KEPT, *places, [raw.offset for raw in raws])
+    return reason
 
 
 async def remove(conn: Conn, letter: int) -> None:

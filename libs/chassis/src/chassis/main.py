@@ -76,7 +76,9 @@ async def _dead_letters(name: str, settings: ChassisSettings, build: Build, args
                 _say(json.dumps(shown, default=str, indent=2))
                 return 0
             case "redrive":
-                done = await redrive(parts.db, parts.fold, args.id)
+                if parts.applier is None:
+                    raise TypeError(f"{name} reads no events")
+                done = await redrive(parts.db, parts.applier, parts.verifier, args.id)
                 _say(json.dumps(asdict(done)))
                 return 0 if done.failed is None else 1
             case _:

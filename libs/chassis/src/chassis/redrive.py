@@ -1,14 +1,14 @@
-"""Dead letters driven again: one transaction per campaign folds what waits, in order, claims it and lets it go."""
+"""Dead letters driven again: one transaction per campaign applies what waits, in order, and lets it go."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from chassis import dead_letters
 from chassis.decision import Key
-from chassis.fold import Fold, key_of
+from chassis.fold import Applier
 from chassis.metrics import DEAD_LETTER_REPLAYS
 from chassis.postgres import Database
-from chassis.records import receive
+from chassis.records import Raw, receive
+from chassis.signatures import Verifier
 from contracts.event import Tenant
 
 
@@ -20,7 +20,11 @@ class Redriven:
     failed: str | None
 
 
-async def redrive(db: Database, fold: Fold[Any, Any], letter: int) -> Redriven:
+class StillFailing(Exception):
+    """A letter that was driven again would have to be kept again."""
+
+
+async def redrive(db: Database, applier: Applier, verifier: Verifier, letter: int) -> Redriven:
     """Drive letter `letter` and all of its campaign again, oldest first. All of a campaign, or nothing."""
     async with db.pool.acquire() as conn:
         found = await dead_letters.show(conn, letter)
@@ -29,17 +33,19 @@ async def redrive(db: Database, fold: Fold[Any, Any], letter: int) -> Redriven:
     shown = found[0]
     key = Key(Tenant(shown.tenant), shown.campaign_id) if shown.tenant and shown.campaign_id else None
     try:
-        applied = await _together(db, fold, key, letter)
+        applied = await _together(db, applier, verifier, key, letter)
     except Exception as error:  # noqa: BLE001 - kept with its reason
         DEAD_LETTER_REPLAYS.labels(result="failed").inc()
+        reason = str(error) if isinstance(error, StillFailing) else repr(error)
         async with db.pool.acquire() as conn:
-            await dead_letters.redriven(conn, letter, repr(error))
-        return Redriven(0, repr(error))
+            await dead_letters.redriven(conn, letter, reason)
+        return Redriven(0, reason)
     DEAD_LETTER_REPLAYS.labels(result="applied").inc(applied)
     return Redriven(applied, None)
 
 
-async def _together(db: Database, fold: Fold[Any, Any], key: Key | None, letter: int) -> int:
+async def _together(db: Database, applier: Applier, verifier: Verifier, key: Key | None, letter: int) -> int:
+    """Taken out, the letters no longer park their campaign; what the applier keeps again undoes it all."""
     async with db.transaction() as tx:
         if key is not None:
             await tx.lock([key])
@@ -47,15 +53,10 @@ async def _together(db: Database, fold: Fold[Any, Any], key: Key | None, letter:
         else:
             one = await dead_letters.lone(tx.conn, letter)
             letters = [one] if one else []
-        facts = []
-        for _, raw in letters:
-            received = receive(raw, fold.verifier)
-            if received.fact is None:
-                raise ValueError(received.reason)
-            facts.append((raw, received.fact))
-        if key is None:
-            await tx.lock({key_of(fact.meta) for _, fact in facts})
-        await fold.facts(tx, facts)
         for number, _ in letters:
             await dead_letters.remove(tx.conn, number)
+        raws: list[Raw] = [raw for _, raw in letters]
+        await applier.apply(tx, [receive(raw, verifier) for raw in raws])
+        if (reason := await dead_letters.kept(tx.conn, raws)) is not None:
+            raise StillFailing(reason)
         return len(letters)
