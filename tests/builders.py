@@ -30,6 +30,7 @@ from contracts.brief import (
     Worth,
 )
 from contracts.briefing import PlanIssued
+from contracts.catalogue import OWNERS
 from contracts.codec import encode
 from contracts.decision import (
     Action,
@@ -61,6 +62,7 @@ from contracts.plan import (
     TriggerRule,
     Waves,
 )
+from contracts.signing import source_of
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 TENANT = Tenant("demo")
@@ -94,7 +96,7 @@ def meta(campaign: CampaignId = CAMPAIGN, *, tenant: Tenant = TENANT, when: date
 
 
 def fact(event: Event, campaign: CampaignId = CAMPAIGN, **changes: Any) -> Fact[Event]:
-    return Fact(meta(campaign, **changes), event)
+    return Fact(meta(campaign, **({"source": source_of(OWNERS[event.topic])} | changes)), event)
 
 
 def record(of: Fact[Event] | bytes, offset: int = 0, *, topic: str = "", headers: Any = None) -> Raw:

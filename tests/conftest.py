@@ -17,8 +17,9 @@ from handrail.local.sources import Infrastructure, infrastructure
 
 MakeDb = Callable[[str], Awaitable[Database]]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-SIGNER = Signer("test-key", KEY)
-VERIFIER = Verifier({"test-key": KEY.public_key()})
+SIGNER = Signer("escalation-1", KEY)
+"""Escalation's: whoever else signs has a key of its own name."""
+VERIFIER = Verifier({f"{service}-1": KEY.public_key() for service in ("escalation", "audit")})
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from contracts.codec import Header, Undecodable, decode, encode, signed_bytes
+from contracts.escalation import ActionCleared
 from contracts.event import Event, Fact, Meta, Signature, Tenant, campaign_of, outside_id
 from contracts.executor import WorkBegun
 from contracts.framing import f
 from contracts.inbound import ContactEvent, ContactEventReported
 from contracts.strict import Unreadable, check
 from tests.builders import CAMPAIGN, HASH, T0, TENANT, fact, meta
+from tests.contracts.samples import sample
 
 WORK = fact(WorkBegun(plan_version=1))
 
@@ -171,3 +173,26 @@ def test_what_is_signed_covers_every_attribute_and_the_value() -> None:
 def test_a_signature_is_checked_only_where_the_class_is_signed() -> None:
     headers, value = encode(WORK)
     assert read(headers, value).meta.signature is Signature.MISSING
+
+
+@pytest.mark.parametrize(
+    ("key_id", "source", "holds"),
+    [
+        ("escalation", "/services/escalation", Signature.VALID),
+        ("escalation-2026", "/services/escalation", Signature.VALID),
+        ("audit-1", "/services/escalation", Signature.INVALID),
+        ("audit-1", "/services/audit", Signature.INVALID),
+        ("escalation-1", "/services/audit", Signature.INVALID),
+        ("escalation-1", "/crm", Signature.INVALID),
+        ("escalations", "/services/escalation", Signature.INVALID),
+        ("", "/services/escalation", Signature.MISSING),
+    ],
+)
+def test_a_signature_holds_under_a_key_of_the_topics_owner_that_says_it_is_the_source(
+    key_id: str, source: str, holds: Signature
+) -> None:
+    """Whoever holds audit's key, or another service's, cannot approve."""
+    headers, value = encode(fact(sample(ActionCleared), source=source))
+    signed = [*headers, ("ce_keyid", key_id.encode()), ("ce_signature", b"00")]
+    found = decode(ActionCleared.topic, signed, value, verify=lambda *_: True)
+    assert found.meta.signature is holds

@@ -19,6 +19,7 @@ from chassis.signatures import Signer
 from contracts.codec import INBOUND, encode
 from contracts.event import Event, Fact, Meta
 from contracts.framing import named
+from contracts.signing import source_of
 
 if TYPE_CHECKING:
     Conn: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
@@ -124,7 +125,7 @@ class Database:
     @property
     def source(self) -> str:
         """The CloudEvents source of what this service says."""
-        return f"/services/{self.service}"
+        return source_of(self.service)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -36,6 +36,7 @@ from chassis.settings import ChassisSettings
 from chassis.signatures import Signer, Verifier
 from chassis.tasks import Kind, Worker
 from chassis.telemetry import set_up_logs, set_up_traces
+from contracts.signing import speaks_for
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +80,8 @@ Build = Callable[[Parts], Awaitable[None]]
 async def connected(name: str, settings: ChassisSettings, build: Build) -> AsyncIterator[Parts]:
     """The parts of service `name`, built and connected to its database; nothing is consumed or sent yet."""
     key_id = settings.signing_key_id or name
+    if settings.signing_key and not speaks_for(key_id, name):
+        raise ValueError(f"no reader believes key {key_id!r} of {name}: call it {name} or {name}-<anything>")
     signer = Signer.from_file(key_id, settings.signing_key) if settings.signing_key else None
     async with asyncpg.create_pool(
         settings.dsn.get_secret_value(), min_size=1, max_size=settings.pool_size, command_timeout=60

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from contracts.catalogue import BY_TYPE
 from contracts.event import CampaignId, Event, Fact, Meta, Signature, Tenant, outside_id
 from contracts.framing import f
+from contracts.signing import may_sign
 from contracts.strict import LIMIT_BYTES, Unreadable, check, moment
 
 Header: TypeAlias = tuple[str, bytes]
@@ -84,7 +85,7 @@ def decode(
         raise Undecodable(f"{cls.type} belongs on {cls.topic}, not on {topic}")
     meta = _meta(attributes, cls, tenant)
     if cls.signed:
-        meta = _verified(meta, headers, value, attributes, verify)
+        meta = _verified(meta, topic, headers, value, attributes, verify)
     return Fact(meta, read(cls, value))
 
 
@@ -177,13 +178,16 @@ def _meta(attributes: Mapping[str, str], cls: type[Event], tenant: Tenant | None
 
 
 def _verified(
-    meta: Meta, headers: Sequence[Header], value: bytes, attributes: Mapping[str, str], verify: Verify
+    meta: Meta, topic: str, headers: Sequence[Header], value: bytes, attributes: Mapping[str, str], verify: Verify
 ) -> Meta:
+    """A signature holds under a key of the service that owns the topic, and that says that it is the source."""
     signature, key_id = attributes.get("ce_signature"), attributes.get("ce_keyid")
     if not signature or not key_id:
         return meta
     try:
-        holds = verify(key_id, signed_bytes(headers, value), bytes.fromhex(signature))
+        holds = may_sign(key_id, topic, meta.source) and verify(
+            key_id, signed_bytes(headers, value), bytes.fromhex(signature)
+        )
     except ValueError:
         holds = False
     return replace(meta, signature=Signature.VALID if holds else Signature.INVALID, key_id=key_id)

@@ -23,6 +23,7 @@ from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, 
 from contracts.catalogue import OWNERS
 from contracts.codec import Undecodable, decode
 from contracts.event import Event, Fact, Signature, Tenant
+from contracts.signing import source_of, speaks_for
 from handrail.export import Entry, identity, parsed
 
 MOST_PROBLEMS = 50
@@ -213,8 +214,10 @@ class _Chain:
             self._say(entry.seq, entry.event_id, What.SIGNATURE, f"{fact.event.type} is not signed")
         elif signer not in self.keys.keys:
             self._say(entry.seq, entry.event_id, What.SIGNATURE, f"no key {signer!r} was given")
-        elif signer != owner and not signer.startswith(f"{owner}-"):
+        elif not speaks_for(signer, owner):
             self._say(entry.seq, entry.event_id, What.SIGNATURE, f"key {signer!r} does not speak for {owner}")
+        elif fact.meta.source != source_of(owner):
+            self._say(entry.seq, entry.event_id, What.SIGNATURE, f"says that it is from {fact.meta.source}")
         elif fact.meta.signature is Signature.INVALID:
             text = "its signature does not hold: forged before it was recorded, or changed since"
             self._say(entry.seq, entry.event_id, What.SIGNATURE, text)
