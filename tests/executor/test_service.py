@@ -10,7 +10,7 @@ import pytest
 from chassis.consumer import Consumer
 from chassis.tasks import Leased, Worker
 from contracts.actions import ActionProposed, ActionReconciled, ActionRefused
-from contracts.event import Fact, Meta
+from contracts.event import CampaignId, Fact, Meta
 from contracts.executor import (
     CampaignHalted,
     CampaignLaunched,
@@ -244,11 +244,11 @@ async def test_a_forged_grant_is_refused_and_changes_nothing(house: House) -> No
 
 async def test_a_grant_before_its_plan_waits_for_it_and_is_refused_for_want_of_a_proposal(house: House) -> None:
     other = await proposed(house)
-    stranger = uuid4()
-    early = Fact(meta(stranger), grant(other, expires_at=FAR))  # type: ignore[arg-type]
+    stranger = CampaignId(uuid4())
+    early = fact(grant(other, expires_at=FAR), stranger)
     await house.hear(early)
     before = len(await house.said())
-    await house.hear(Fact(meta(stranger), small()))  # type: ignore[arg-type]
+    await house.hear(fact(small(), stranger))
     assert len(await house.said()) > before
     refused = await house.last(ActionRefused)
     assert refused.because == "unknown_decision"
