@@ -11,8 +11,7 @@ from contracts.briefing import PlanIssued
 from contracts.escalation import ActionCleared, CaseOpened
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeVerified, TriggerFired
-from executor import kill_switch, store
-from executor.api import Api
+from executor import api, kill_switch, store
 from executor.api_unsubscribe import UnsubscribePages
 from executor.dispatch import Dispatcher
 from executor.domain.decide import decide
@@ -82,4 +81,4 @@ async def build(parts: Parts) -> None:
 
     parts.measures = (measure,)
     parts.worker_slots = 3
-    parts.routes = [*Api(parts, keys.get).routes(), *UnsubscribePages(parts, unsubscribe_key).routes()]
+    parts.routes = [*api.routes(parts, keys.get), *UnsubscribePages(parts, unsubscribe_key).routes()]

@@ -1,0 +1,105 @@
+"""Campaigns: where they stand, and what people may ask of them."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.decision import Command
+from chassis.doors import idempotency_key, read, respond
+from chassis.service import Parts
+from contracts.event import Tenant, Text
+from executor import store
+from executor.answers import reply, shown
+from executor.callers import PEOPLE, Callers, key_in
+from executor.commands import CancelCampaign, PauseCampaign, ResumeCampaign, WaiveItem
+from executor.domain.checklist import checklist
+from executor.domain.state import Campaign
+
+STATES = TypeAdapter(Campaign)
+
+_EFFECTS = """
+SELECT wave, state, count(*) AS count
+  FROM effect_intent WHERE (tenant, campaign_id) = ($1, $2) GROUP BY wave, state ORDER BY wave, state
+"""
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReasonBody(Body):
+    reason: Text
+
+
+class WaiverBody(Body):
+    item: str
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Campaigns:
+    parts: Parts
+    callers: Callers
+
+    def routes(self) -> list[Route]:
+        one = "/v1/campaigns/{campaign_id:uuid}"
+        return [
+            Route("/v1/campaigns", self.campaigns),
+            Route(one, self.campaign),
+            Route(f"{one}/pause", self.pause, methods=["POST"]),
+            Route(f"{one}/resume", self.resume, methods=["POST"]),
+            Route(f"{one}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{one}/waivers", self.waive, methods=["POST"]),
+        ]
+
+    async def campaigns(self, request: Request) -> Response:
+        tenant = Tenant(self.callers.reader(request).tenant)
+        async with self.parts.db.pool.acquire() as conn:
+            found = await store.campaigns(conn, tenant)
+        listed = [
+            {"campaign_id": str(key.campaign), "name": one.name, "stage": one.stage, "halted": one.halt is not None}
+            for key, one in found.items()
+        ]
+        return shown({"campaigns": listed})
+
+    async def campaign(self, request: Request) -> Response:
+        key, state = await self.callers.known(request, self.callers.reader(request))
+        async with self.parts.db.pool.acquire() as conn:
+            plans = (await self.parts.fold.plans.load(conn, [key]))[key]
+            rows = await conn.fetch(_EFFECTS, key.tenant, key.campaign)
+        effects: dict[str, dict[str, int]] = {}
+        for row in rows:
+            effects.setdefault(str(row["wave"]), {})[row["state"]] = row["count"]
+        items = checklist(plans[state.plan_version], state)
+        told = STATES.dump_python(state, mode="json")
+        told |= {
+            "campaign_id": str(key.campaign),
+            "halted": state.halt is not None,
+            "checklist": [item.model_dump(mode="json") for item in items],
+            "effects": effects,
+        }
+        return shown(told)
+
+    async def pause(self, request: Request) -> Response:
+        return await self._command(request, PauseCampaign, *PEOPLE)
+
+    async def resume(self, request: Request) -> Response:
+        return await self._command(request, ResumeCampaign, "marketer", "campaign_approver", "marketing_lead")
+
+    async def cancel(self, request: Request) -> Response:
+        return await self._command(request, CancelCampaign, *PEOPLE)
+
+    async def _command(self, request: Request, command: type[Command], *roles: str) -> Response:
+        who = self.callers.person(request, *roles)
+        body = await read(request, ReasonBody)
+        made = command.model_validate({"command_id": idempotency_key(request), "actor": who, "reason": body.reason})
+        return respond(await self.parts.commands.handle(key_in(request, who), made, reply))
+
+    async def waive(self, request: Request) -> Response:
+        who = self.callers.person(request, "campaign_approver", "marketing_lead")
+        body = await read(request, WaiverBody)
+        command = WaiveItem(command_id=idempotency_key(request), actor=who, item=body.item, reason=body.reason)
+        return respond(await self.parts.commands.handle(key_in(request, who), command, reply))

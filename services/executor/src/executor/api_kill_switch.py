@@ -1,0 +1,75 @@
+"""Kill switches: one person engages, two release."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.decision import Key
+from chassis.doors import idempotency_key, read, respond
+from chassis.problems import Problem
+from chassis.service import Parts
+from contracts.event import CampaignId, Tenant, Text, tenant_row
+from contracts.executor import KillScope
+from executor import kill_switch
+from executor.answers import reply, shown
+from executor.callers import Callers
+from executor.commands import ChangeKillSwitch
+
+GLOBAL = Tenant("*")
+
+
+class SwitchBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engaged: bool
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitches:
+    parts: Parts
+    callers: Callers
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/kill-switches", self.switches),
+            Route("/v1/kill-switches/{scope:path}", self.switch, methods=["PUT"]),
+        ]
+
+    async def switches(self, request: Request) -> Response:
+        tenant = Tenant(self.callers.reader(request).tenant)
+        async with self.parts.db.pool.acquire() as conn:
+            return shown({"kill_switches": await kill_switch.all_rows(conn, tenant)})
+
+    async def switch(self, request: Request) -> Response:
+        """Engage at once, by any of us; release takes two people."""
+        who = self.callers.person(request, "operator", "campaign_approver", "marketing_lead")
+        scope, key = _scope(request.path_params["scope"], Tenant(who.tenant))
+        body = await read(request, SwitchBody)
+        name = kill_switch.name_of(scope, Tenant(who.tenant), key.campaign)
+        async with self.parts.db.pool.acquire() as conn, conn.transaction():
+            if body.engaged:
+                await kill_switch.engage(conn, name, who.subject, body.reason)
+            elif not await kill_switch.release(conn, name, who.subject, body.reason):
+                return shown({"result": "a second person must release it too", "scope": name}, 202)
+        command = ChangeKillSwitch(
+            command_id=idempotency_key(request), actor=who, scope=scope, engaged=body.engaged, reason=body.reason
+        )
+        return respond(await self.parts.commands.handle(key, command, reply))
+
+
+def _scope(text: str, tenant: Tenant) -> tuple[KillScope, Key]:
+    match text.split("/"):
+        case ["global"]:
+            return KillScope.GLOBAL, Key(GLOBAL, tenant_row(GLOBAL))
+        case ["tenant"]:
+            return KillScope.TENANT, Key(tenant, tenant_row(tenant))
+        case ["campaigns", campaign]:
+            try:
+                return KillScope.CAMPAIGN, Key(tenant, TypeAdapter(CampaignId).validate_python(campaign))
+            except ValueError:
+                pass
+    raise Problem(404, "no such scope", field="scope", fix="global, tenant or campaigns/{id}")
