@@ -36,6 +36,7 @@ from executor.effects import (
     OptionFound,
     OptionsAssembled,
     Shared,
+    Switch,
     Uncertain,
 )
 from tests.builders import T0, at, meta, plan_issued
@@ -76,13 +77,16 @@ class Story:
     changes: list[Change] = field(default_factory=list)
     suppressed: frozenset[str] = frozenset()
     uncertain: Mapping[UUID, Uncertain] = field(default_factory=dict)
+    switch: Switch | None = None
 
     def tell(self, body: Value | TaskFailed, **about: Any) -> Decision[Campaign, Shared]:
         """Decide about `body`; a grant is validly signed unless `about` says otherwise."""
         signed = isinstance(body, Event) and body.signed
         about.setdefault("signature", Signature.VALID if signed else Signature.MISSING)
         record = ((("ce_type", b"signed"),), b"grant") if signed else None
-        loaded = Loaded(self.state, Shared(self.suppressed, self.uncertain), {self.issued.plan.version: self.issued})
+        loaded = Loaded(
+            self.state, Shared(self.suppressed, self.uncertain, self.switch), {self.issued.plan.version: self.issued}
+        )
         decision = decide(loaded, Message(meta(when=self.now, **about), body, record), None, self.now)
         self.state = decision.state
         self.events += decision.events

@@ -124,3 +124,5 @@ def _switch(scope: str, engaged: bool, reason: str, home: Home, token: str | Non
     ) as handrail:
         done = handrail.kill_switch(scope, engaged, reason)
     out().print(f"[bold]{scope}[/]: {done.result.replace('_', ' ')}")
+    if done.result == "release_asked":
+        out().print(f"  a second person must release it too: handrail kill release {scope} --reason ...")

@@ -15,6 +15,7 @@ REFUSALS = {
     Reason.HALTED_ALREADY: "it is halted already",
     Reason.NOT_HALTED: "only a halted campaign can be resumed",
     Reason.NOTHING_TO_WAIVE: "no such failing item: see the checklist in GET /v1/campaigns/{id}",
+    Reason.NOT_ENGAGED: "nothing to release: see GET /v1/kill-switches",
     Reason.NOTED: "no such campaign",
 }
 
@@ -26,7 +27,8 @@ def reply(decision: Decision[Campaign, Shared]) -> Answer:
         body = {"title": reason.value, "status": 409, "fix": REFUSALS[reason]}
         return Answer(404 if reason is Reason.NOTED else 409, json.dumps(body))
     return Answer(
-        200, json.dumps({"result": reason.value, "events": [type(event).__name__ for event in decision.events]})
+        202 if reason is Reason.RELEASE_ASKED else 200,
+        json.dumps({"result": reason.value, "events": [type(event).__name__ for event in decision.events]}),
     )
 
 

@@ -1,12 +1,13 @@
 """Kill switches: one person engages, two release."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis.commands import Commands
 from chassis.decision import Key
 from chassis.doors import idempotency_key, read, respond
 from chassis.problems import Problem
@@ -16,7 +17,7 @@ from contracts.executor import KillScope
 from executor import kill_switch
 from executor.answers import reply, shown
 from executor.callers import Callers
-from executor.commands import ChangeKillSwitch
+from executor.commands import EngageKillSwitch, ReleaseKillSwitch
 
 GLOBAL = Tenant("*")
 
@@ -49,16 +50,14 @@ class KillSwitches:
         who = self.callers.person(request, "operator", "campaign_approver", "marketing_lead")
         scope, key = _scope(request.path_params["scope"], Tenant(who.tenant))
         body = await read(request, SwitchBody)
-        name = kill_switch.name_of(scope, Tenant(who.tenant), key.campaign)
-        async with self.parts.db.pool.acquire() as conn, conn.transaction():
-            if body.engaged:
-                await kill_switch.engage(conn, name, who.subject, body.reason)
-            elif not await kill_switch.release(conn, name, who.subject, body.reason):
-                return shown({"result": "a second person must release it too", "scope": name}, 202)
-        command = ChangeKillSwitch(
-            command_id=idempotency_key(request), actor=who, scope=scope, engaged=body.engaged, reason=body.reason
-        )
-        return respond(await self.parts.commands.handle(key, command, reply))
+        told = {"command_id": idempotency_key(request), "actor": who, "scope": scope, "reason": body.reason}
+        command = (EngageKillSwitch if body.engaged else ReleaseKillSwitch).model_validate(told)
+        return respond(await self._commands.handle(key, command, reply))
+
+    @property
+    def _commands(self) -> Commands:
+        """Without plans: one that cannot be read stops no stop."""
+        return Commands(self.parts.db, replace(self.parts.fold, keeps_plans=False))
 
 
 def _scope(text: str, tenant: Tenant) -> tuple[KillScope, Key]:

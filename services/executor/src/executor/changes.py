@@ -14,6 +14,7 @@ from executor.effects import (
     RevokeGrant,
     SeeEvidence,
     SetGuard,
+    SetSwitch,
     Settle,
     Suppress,
 )
@@ -81,6 +82,8 @@ async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
                 await conn.execute(_REPORTED, key.tenant, key.campaign, decision, list(effects))
             case SeeEvidence(effect_id=effect, kind=kind):
                 seen.setdefault(effect, kind)
+            case SetSwitch(scope=scope, switch=switch):
+                await kill_switch.change(conn, key, scope, switch)
             case _:
                 assert_never(change)
     if seen:

@@ -44,8 +44,14 @@ class Unsubscribe(Command):
     reason: SuppressionReason
 
 
-class ChangeKillSwitch(Command):
+class EngageKillSwitch(Command):
     reduces_risk: ClassVar[bool] = True
     scope: KillScope
-    engaged: bool
+    reason: Text
+
+
+class ReleaseKillSwitch(Command):
+    """Takes two people: the first one asks, another one does it."""
+
+    scope: KillScope
     reason: Text

@@ -1,7 +1,7 @@
 """What the fold and the dispatcher say to each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 from uuid import UUID
@@ -10,7 +10,7 @@ from chassis.decision import TaskBody
 from contracts.actions import Effect
 from contracts.codec import Header
 from contracts.event import Count, Domain, Name, RecipientHash, Sha256, Value
-from contracts.executor import SuppressionReason
+from contracts.executor import KillScope, SuppressionReason
 
 
 class Dispatch(TaskBody):
@@ -133,7 +133,28 @@ class MarkReported:
     effects: tuple[UUID, ...]
 
 
-Change: TypeAlias = KeepGrant | RevokeGrant | AbandonPlanned | Settle | SetGuard | Suppress | SeeEvidence | MarkReported
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One kill switch as it stands."""
+
+    engaged: bool
+    changed_by: str
+    reason: str
+    release_by: str | None = None
+    """Who asked to release it: another person must do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSwitch:
+    """The kill switch of the campaign, of its tenant, or of all."""
+
+    scope: KillScope
+    switch: Switch
+
+
+Change: TypeAlias = (
+    KeepGrant | RevokeGrant | AbandonPlanned | Settle | SetGuard | Suppress | SeeEvidence | MarkReported | SetSwitch
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +173,9 @@ class Shared:
 
     suppressed: frozenset[str] = frozenset()
     uncertain: Mapping[UUID, Uncertain] = field(default_factory=dict)
+    switch: Switch | None = None
+    """The kill switch that a command is about; None where there is no row."""
     changes: tuple[Change, ...] = ()
 
     def asking(self, *changes: Change) -> "Shared":
-        return Shared(self.suppressed, self.uncertain, (*self.changes, *changes))
+        return replace(self, changes=(*self.changes, *changes))

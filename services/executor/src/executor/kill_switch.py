@@ -4,6 +4,7 @@ from chassis.decision import Key
 from chassis.postgres import Conn
 from contracts.event import CampaignId, Tenant
 from contracts.executor import KillScope
+from executor.effects import Switch
 
 _ENSURE = """
 INSERT INTO kill_switch (scope, engaged, changed_by, reason)
@@ -18,18 +19,12 @@ SELECT scope, engaged, changed_by, reason, release_by, changed_at
  WHERE scope IN ('global', 'tenant:' || $1) OR starts_with(scope, 'campaign:' || $1 || ':')
  ORDER BY scope
 """
-_ENGAGE = """
-INSERT INTO kill_switch (scope, engaged, epoch, changed_by, reason) VALUES ($1, true, 1, $2, $3)
+_OWN = "SELECT engaged, changed_by, reason, release_by FROM kill_switch WHERE scope = $1 FOR UPDATE"
+_SET = """
+INSERT INTO kill_switch (scope, engaged, epoch, changed_by, reason, release_by) VALUES ($1, $2, 1, $3, $4, $5)
 ON CONFLICT (scope) DO UPDATE
-   SET engaged = true, epoch = kill_switch.epoch + 1, changed_by = $2, reason = $3, release_by = NULL,
-       changed_at = clock_timestamp()
- WHERE NOT kill_switch.engaged OR kill_switch.release_by IS NOT NULL
-"""
-_ASK_RELEASE = "UPDATE kill_switch SET release_by = $2 WHERE scope = $1 AND engaged AND release_by IS NULL"
-_RELEASE = """
-UPDATE kill_switch SET engaged = false, changed_by = $2, reason = $3, release_by = NULL, changed_at = clock_timestamp()
- WHERE scope = $1 AND engaged AND release_by IS NOT NULL AND release_by <> $2
-RETURNING scope
+   SET engaged = excluded.engaged, epoch = kill_switch.epoch + 1, changed_by = excluded.changed_by,
+       reason = excluded.reason, release_by = excluded.release_by, changed_at = clock_timestamp()
 """
 
 
@@ -66,16 +61,15 @@ async def engaged_by_scope(conn: Conn) -> dict[KillScope, int]:
     return dict.fromkeys(KillScope, 0) | {KillScope(row["kind"]): row["engaged"] for row in rows}
 
 
-async def engage(conn: Conn, scope: str, actor: str, reason: str) -> None:
-    await conn.execute(_ENGAGE, scope, actor, reason)
+async def known(conn: Conn, key: Key, scope: KillScope) -> Switch | None:
+    """The switch of `scope`, locked until commit. Its campaign is locked before, as the guard does."""
+    row = await conn.fetchrow(_OWN, name_of(scope, key.tenant, key.campaign))
+    return None if row is None else Switch(**row)
 
 
-async def release(conn: Conn, scope: str, actor: str, reason: str) -> bool:
-    """Release needs two people: the first asks, the second does it. True when it is released."""
-    if await conn.fetchval(_RELEASE, scope, actor, reason):
-        return True
-    await conn.execute(_ASK_RELEASE, scope, actor)
-    return False
+async def change(conn: Conn, key: Key, scope: KillScope, switch: Switch) -> None:
+    name = name_of(scope, key.tenant, key.campaign)
+    await conn.execute(_SET, name, switch.engaged, switch.changed_by, switch.reason, switch.release_by)
 
 
 async def all_rows(conn: Conn, tenant: Tenant) -> list[dict[str, object]]:

@@ -12,12 +12,13 @@ from chassis.states import States
 from contracts.escalation import ApprovalGiven, ApprovalRefused
 from contracts.event import Tenant
 from contracts.inbound import RecipientEventReported
-from executor import changes
-from executor.commands import Unsubscribe
+from executor import changes, kill_switch
+from executor.commands import EngageKillSwitch, ReleaseKillSwitch, Unsubscribe
 from executor.domain.state import Campaign
-from executor.effects import Shared, Uncertain
+from executor.effects import Shared, Switch, Uncertain
 
 STATES = States(TypeAdapter(Campaign))
+SWITCHING = (EngageKillSwitch, ReleaseKillSwitch)
 
 _SUPPRESSED = """
 SELECT tenant, recipient_hash
@@ -36,8 +37,10 @@ SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC 
 
 
 async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Campaign, Shared]]:
+    """What each message's campaign needs. A kill switch needs no state: one that cannot be read stops no stop."""
     keys = {key_of(message.meta) for message in messages}
-    states = await STATES.load(conn, keys)
+    states = await STATES.load(conn, {key_of(one.meta) for one in messages if not isinstance(one.body, SWITCHING)})
+    switches: dict[Key, Switch | None] = {}
     people: set[tuple[Tenant, str]] = set()
     effects: set[tuple[Key, UUID]] = set()
     for message in messages:
@@ -49,12 +52,18 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
                 people.add((message.meta.tenant, command.recipient_hash))
             case ApprovalGiven() | ApprovalRefused() as said:
                 effects.add((key_of(message.meta), said.decision_id))
+            case EngageKillSwitch() | ReleaseKillSwitch() as command:
+                key = key_of(message.meta)
+                switches[key] = await kill_switch.known(conn, key, command.scope)
             case _:
                 pass
     suppressed = await _suppressed(conn, people)
     uncertain = await _uncertain(conn, effects)
     return {
-        key: Loaded(states.get(key), Shared(suppressed.get(key.tenant, frozenset()), uncertain.get(key, {})))
+        key: Loaded(
+            states.get(key),
+            Shared(suppressed.get(key.tenant, frozenset()), uncertain.get(key, {}), switches.get(key)),
+        )
         for key in keys
     }
 

@@ -17,20 +17,21 @@ from contracts.escalation import (
     HoldPlaced,
     HoldReleased,
 )
-from contracts.executor import AudienceImported, KillSwitchChanged
+from contracts.executor import AudienceImported
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Response
 from executor.commands import (
     CancelCampaign,
-    ChangeKillSwitch,
+    EngageKillSwitch,
     ImportAudience,
     PauseCampaign,
+    ReleaseKillSwitch,
     ResumeCampaign,
     Unsubscribe,
     WaiveItem,
 )
-from executor.domain import granting, halting, people, preparing, sending
+from executor.domain import granting, halting, people, preparing, sending, switching
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
 from executor.drafts import Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
@@ -51,11 +52,10 @@ def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: 
                 actor=body.actor.subject,
             )
             return Decision(Reason.AUDIENCE_IMPORTED, here.state, (event,))
-        case ChangeKillSwitch():
-            changed = KillSwitchChanged(
-                scope=body.scope, engaged=body.engaged, actor=body.actor.subject, reason=body.reason
-            )
-            return Decision(Reason.KILL_SWITCH_CHANGED, here.state, (changed,))
+        case EngageKillSwitch():
+            return switching.engaged(here, body)
+        case ReleaseKillSwitch():
+            return switching.released(here, body)
         case Unsubscribe():
             return people.unsubscribed(here, body)
         case RecipientEventReported():

@@ -12,7 +12,7 @@ from contracts.inbound import MailEvent, RecipientEventReported
 from executor.commands import Unsubscribe
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
-from executor.effects import Change, SeeEvidence, Settle, Shared, Suppress
+from executor.effects import Change, SeeEvidence, Settle, Suppress
 
 SUPPRESSING = {
     MailEvent.BOUNCED_HARD: SuppressionReason.HARD_BOUNCE,
@@ -52,7 +52,7 @@ def reported(here: Here, report: RecipientEventReported) -> Ruling:
             )
         )
         known = {effect: one for effect, one in shared.uncertain.items() if effect != report.effect_id}
-        shared = Shared(shared.suppressed, known, shared.changes)
+        shared = replace(shared, uncertain=known)
         reason = Reason.SETTLED
     return Decision(reason, here.state, tuple(events), shared=shared.asking(*changes))
 
@@ -105,5 +105,5 @@ def _suppress(here: Here, recipient: str, domain: str, reason: SuppressionReason
         return Decision(Reason.KNOWN, here.state)
     event = RecipientSuppressed(recipient_hash=recipient, recipient_domain=domain, reason=reason)
     shared = here.shared.asking(Suppress(recipient, domain, reason))
-    shared = Shared(shared.suppressed | {recipient}, shared.uncertain, shared.changes)
+    shared = replace(shared, suppressed=shared.suppressed | {recipient})
     return Decision(Reason.SUPPRESSED, here.state, (event,), shared=shared)

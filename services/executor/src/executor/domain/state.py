@@ -46,7 +46,11 @@ class Reason(StrEnum):
     NOT_RUNNING = "not_running"
     STEP_FAILED = "step_failed"
     AUDIENCE_IMPORTED = "audience_imported"
-    KILL_SWITCH_CHANGED = "kill_switch_changed"
+    KILL_SWITCH_ENGAGED = "kill_switch_engaged"
+    ENGAGED_ALREADY = "engaged_already"
+    RELEASE_ASKED = "release_asked"
+    KILL_SWITCH_RELEASED = "kill_switch_released"
+    NOT_ENGAGED = "not_engaged"
     NOTED = "noted"
 
 
