@@ -1,7 +1,7 @@
 """The one strict reading of JSON from outside: what databases, hashes and parsers disagree about is refused here."""
 
 import json
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -22,8 +22,8 @@ class Unreadable(Exception):
         return self.reason
 
 
-def check(raw: bytes, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Raise Unreadable unless `raw` is one JSON value that every parser reads alike.
+def check(raw: bytes, limit_bytes: int = LIMIT_BYTES) -> object:
+    """The JSON value of `raw`. Raises Unreadable unless every parser reads it alike.
 
     UTF-8 without BOM, at most `limit_bytes` and 32 levels, no duplicate key, NaN, NUL or lone surrogate, and integers
     within 64 bits.
@@ -38,14 +38,15 @@ def check(raw: bytes, limit_bytes: int = LIMIT_BYTES) -> None:
         raise Unreadable(f"not UTF-8 at byte {error.start}") from None
     if "\x00" in text:
         raise Unreadable(f"a NUL byte at character {text.index(chr(0))}")
-    _check_depth(text)
+    if raw.count(b"[") + raw.count(b"{") > LIMIT_DEPTH:  # else it cannot be too deep
+        _check_depth(raw)
     try:
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int64, parse_float=_finite
-        )
+        value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise Unreadable(f"not JSON at line {error.lineno} column {error.colno}: {error.msg}") from None
-    _check_text(value)
+    if b"\\u" in raw:  # else a string holds what the bytes hold
+        _check_text(value)
+    return value
 
 
 def moment(text: str) -> datetime:
@@ -58,24 +59,13 @@ def moment(text: str) -> datetime:
     return at
 
 
-def _check_depth(text: str) -> None:
-    depth, quoted, escaped = 0, False, False
-    for char in text:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                quoted = False
-        elif char == '"':
-            quoted = True
-        elif char in "[{":
-            depth += 1
-            if depth > LIMIT_DEPTH:
-                raise Unreadable(f"nested deeper than {LIMIT_DEPTH} levels")
-        elif char in "]}":
-            depth -= 1
+def _check_depth(raw: bytes) -> None:
+    outside = b"".join(_ESCAPED.sub(b"", raw).split(b'"')[::2])  # what is between the strings
+    depth = 0
+    for bracket in outside.translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > LIMIT_DEPTH:
+            raise Unreadable(f"nested deeper than {LIMIT_DEPTH} levels")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -108,10 +98,9 @@ def _finite(digits: str) -> float:
 
 def _check_text(root: object) -> None:
     todo: list[object] = [root]
-    bad: Callable[[str], bool] = lambda text: "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text)  # noqa: E731
     while todo:
         match todo.pop():
-            case str() as text if bad(text):
+            case str() as text if _DAMAGED.search(text):
                 raise Unreadable("a NUL or lone surrogate inside a string")
             case dict() as mapping:
                 todo.extend(mapping.keys())
@@ -120,3 +109,11 @@ def _check_text(root: object) -> None:
                 todo.extend(items)
             case _:
                 pass
+
+
+_DAMAGED = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED = re.compile(rb"\\.", re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int64, parse_float=_finite
+)
