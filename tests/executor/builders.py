@@ -45,6 +45,7 @@ MAILS = ("mail.attended", "mail.no_show")
 BAD = "acme-legacy.example"
 RECIPIENTS = 588
 PASSES = CheckResult(check="lengths", verdict=Verdict.PASS, evidence="as required")
+LONG = CheckResult(check="lengths", verdict=Verdict.FAIL, evidence="subject has 80 characters, 8 to 60 are shown")
 FAILS = CheckResult(check="prohibited_claims", verdict=Verdict.FAIL, evidence="'number one' in the text at 4-14")
 SEGMENTED = CheckResult(check="audience_segmentation", verdict=Verdict.PASS, evidence="600 of 600")
 TOO_MANY = CheckResult(check="audience_segmentation", verdict=Verdict.FAIL, evidence="900 contacts, 600 estimated")

@@ -230,6 +230,17 @@ async def test_a_failing_item_is_waived_by_name_and_the_send_is_proposed(house: 
     assert again.status_code == 409
 
 
+async def test_a_waiver_of_what_the_law_asks_for_is_refused_and_says_so(house: House) -> None:
+    await house.with_audience(*people(40, consent="no"))
+    await house.hear(small())
+    await house.work()
+    body = {"item": "consent", "reason": "they will not mind"}
+    answer = await house.ask("POST", f"{ONE}/waivers", body, who="leo", roles=LEAD)
+    assert (answer.status_code, answer.json()["title"]) == (409, "never_waived")
+    assert "the law" in answer.json()["fix"]
+    assert not [event for event in await house.said() if isinstance(event, ChecklistItemWaived | ActionProposed)]
+
+
 async def test_the_preview_is_the_mail_to_the_letter(house: House) -> None:
     proposal = await proposed(house)
     path = f"{ONE}/previews/{proposal.action.content_hash}"

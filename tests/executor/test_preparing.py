@@ -12,6 +12,7 @@ from contracts.executor import (
     ArtefactChecked,
     CampaignStage,
     ChecklistItemWaived,
+    CheckResult,
     StageChanged,
     StepCompleted,
     StepFailed,
@@ -22,12 +23,13 @@ from contracts.plan import ActionClass
 from executor.commands import WaiveItem
 from executor.domain.checklist import blocking, checklist
 from executor.domain.proposing import predicted
-from executor.domain.state import Reason
+from executor.domain.state import Artefact, Reason
 from executor.drafts import CheckMail, DraftMail, RenderMails
 from executor.effects import SetGuard
 from tests.builders import brief, plan_issued
 from tests.executor.builders import (
     FAILS,
+    LONG,
     MAILS,
     RECIPIENTS,
     TOO_MANY,
@@ -37,6 +39,7 @@ from tests.executor.builders import (
     drafted,
     rendered,
     sha,
+    without,
 )
 
 
@@ -133,8 +136,8 @@ def test_a_failing_check_blocks_the_launch_and_the_item_is_named() -> None:
     story = Story().prepared(FAILS)
     assert not story.said(ActionProposed)
     items = blocking(checklist(story.issued, story.campaign))
-    assert [item.check for item in items] == ["qa"]
-    assert "mail.attended: prohibited_claims" in items[0].evidence
+    assert [item.check for item in items] == [f"{name}:prohibited_claims" for name in MAILS]
+    assert "number one" in items[0].evidence
     assert [event.passed for event in story.said(ArtefactChecked)] == [False, False]
 
 
@@ -164,11 +167,56 @@ def test_as_long_as_one_item_fails_nothing_is_proposed() -> None:
     story = Story().prepared(FAILS, audience=TOO_MANY)
     story.tell(waiver("audience_segmentation"))
     assert not story.said(ActionProposed)
-    story.tell(waiver("qa", command_id="k2"))
+    story.tell(waiver("mail.attended:prohibited_claims", command_id="k2"))
+    assert not story.said(ActionProposed)
+    story.tell(waiver("mail.no_show:prohibited_claims", command_id="k3"))
     assert len(story.said(ActionProposed)) == 1
 
 
-@pytest.mark.parametrize("item", ["qa", "rollback", "no_such_item", "audience_segmentation"])
+def test_a_waiver_lets_one_check_of_one_mail_pass_and_no_other() -> None:
+    story = Story().prepared(FAILS, LONG)
+    story.tell(waiver("mail.attended:lengths"))
+    verdicts = {item.check: item.verdict for item in checklist(story.issued, story.campaign)}
+    assert verdicts["mail.attended:lengths"] is Verdict.WAIVED
+    assert verdicts["mail.attended:prohibited_claims"] is Verdict.FAIL
+    assert verdicts["mail.no_show:lengths"] is Verdict.FAIL
+    assert [event.item for event in story.said(ChecklistItemWaived)] == ["mail.attended:lengths"]
+
+
+@pytest.mark.parametrize("check", ["unsubscribe", "postal_address"])
+def test_what_the_law_asks_of_a_mail_is_never_waived(check: str) -> None:
+    story = Story().prepared(CheckResult(check=check, verdict=Verdict.FAIL, evidence="missing in the text"))
+    decision = story.tell(waiver(f"mail.attended:{check}"))
+    assert (decision.reason, decision.events) == (Reason.NEVER_WAIVED, ())
+    assert [item.check for item in blocking(checklist(story.issued, story.campaign))] == [
+        f"{name}:{check}" for name in MAILS
+    ]
+
+
+def test_missing_consent_is_never_waived() -> None:
+    story = Story().prepared(audience=CheckResult(check="consent", verdict=Verdict.FAIL, evidence="0 with consent"))
+    assert story.tell(waiver("consent")).reason is Reason.NEVER_WAIVED
+    assert not story.said(ActionProposed)
+
+
+def test_the_checklist_names_every_check_of_every_mail() -> None:
+    story = Story().prepared(FAILS, LONG)
+    items = [item.check for item in checklist(story.issued, story.campaign)]
+    assert [item for item in items if ":" in item] == [
+        f"{name}:{check}" for name in MAILS for check in (FAILS.check, LONG.check)
+    ]
+    assert len(items) == len(set(items))
+
+
+def test_a_mail_that_was_never_checked_fails_and_nobody_waives_that() -> None:
+    story = without(Story().prepared(audience=TOO_MANY), artefacts={MAILS[0]: Artefact(name=MAILS[0], revision=1)})
+    failing = [item.check for item in blocking(checklist(story.issued, story.campaign))]
+    assert failing == ["content_production", f"{MAILS[0]}:checked", "audience_segmentation"]
+    for item in failing[:2]:
+        assert story.tell(waiver(item, command_id=item)).reason is Reason.NEVER_WAIVED
+
+
+@pytest.mark.parametrize("item", ["mail.attended:lengths", "rollback", "no_such_item", "audience_segmentation"])
 def test_nothing_is_waived_that_does_not_fail(item: str) -> None:
     story = Story().prepared()
     decision = story.tell(waiver(item))
@@ -177,7 +225,7 @@ def test_nothing_is_waived_that_does_not_fail(item: str) -> None:
 
 def test_nothing_is_waived_before_there_is_a_checklist() -> None:
     story = Story().planned()
-    assert story.tell(waiver("qa")).reason is Reason.NOTHING_TO_WAIVE
+    assert story.tell(waiver("mail.attended:lengths")).reason is Reason.NOTHING_TO_WAIVE
 
 
 def test_a_repeated_waiver_proposes_nothing_twice() -> None:
@@ -206,7 +254,14 @@ def test_work_that_fails_for_good_is_a_failed_step(task: Any, step: str) -> None
 def test_the_checklist_covers_what_a_launch_needs() -> None:
     story = Story().prepared()
     items = {item.check for item in checklist(story.issued, story.campaign)}
-    assert {"content_production", "qa", "audience_segmentation", "channel_setup", "reporting", "follow_up"} <= items
+    assert {
+        "content_production",
+        "mail.attended:lengths",
+        "audience_segmentation",
+        "channel_setup",
+        "reporting",
+        "follow_up",
+    } <= items
 
 
 def test_an_expected_rate_of_another_brief_moves_the_prediction() -> None:

@@ -87,13 +87,13 @@ def resume(campaign: CampaignId, reason: Because, home: Home = HOME, token: Toke
 @app.command()
 def waive(
     campaign: CampaignId,
-    item: Annotated[str, typer.Argument(help="The failing item of the launch checklist.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="As the checklist names it: mail.attended:lengths.")],
     reason: Because,
     home: Home = HOME,
     token: Token = None,
     as_: As = None,
 ) -> None:
-    """Let a failing item of the launch checklist pass, in your name."""
+    """Let one failing item of the launch checklist pass, in your name; what the law asks for, nobody can."""
     with client(home, token, as_, ("campaign_approver", "marketing_lead"), deciding=True) as handrail:
         done = handrail.waive(campaign, item, reason)
     out().print(f"[green]{done.result.replace('_', ' ')}[/]")

@@ -15,6 +15,7 @@ REFUSALS = {
     Reason.HALTED_ALREADY: "it is halted already",
     Reason.NOT_HALTED: "only a halted campaign can be resumed",
     Reason.NOTHING_TO_WAIVE: "no such failing item: see the checklist in GET /v1/campaigns/{id}",
+    Reason.NEVER_WAIVED: "the law asks for it, or it is not done: no word takes its place; cancel, mend it, submit again",
     Reason.NOT_ENGAGED: "nothing to release: see GET /v1/kill-switches",
     Reason.NOTED: "no such campaign",
 }

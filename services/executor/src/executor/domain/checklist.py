@@ -1,28 +1,29 @@
 """The launch checklist (E9): each item passes, fails, or was waived by a named person. Pure."""
 
+from collections.abc import Iterator
+
 from contracts.briefing import PlanIssued
 from contracts.executor import CheckResult, Verdict
-from executor.domain.state import Campaign
+from executor.domain.state import Artefact, Campaign
 
 OPEN = frozenset({Verdict.FAIL, Verdict.ERROR})
+LEGAL = frozenset({"unsubscribe", "postal_address", "consent"})
+"""What the law asks of every commercial mail: nobody's word takes its place."""
+UNDONE = frozenset({"content_production", "checked"})
+"""Work that is not done is no finding that a person could judge."""
 
 
 def checklist(issued: PlanIssued, state: Campaign) -> tuple[CheckResult, ...]:
-    """Every item with its evidence, waivers applied."""
+    """Every item with its evidence, waivers applied. A check of a draft is called `<artefact>:<check>`."""
     brief, audience = issued.plan.brief, state.audience
-    drafted = all(one.content_hash for one in state.artefacts.values())
-    failed = [
-        f"{one.name}: {result.check}"
-        for one in state.artefacts.values()
-        for result in one.results
-        if result.verdict in OPEN
-    ]
-    count = sum(len(one.results) for one in state.artefacts.values())
+    drafted = sum(1 for one in state.artefacts.values() if one.content_hash)
     items = [
-        _item("content_production", drafted, f"{len(state.artefacts)} of {len(state.artefacts)} mails drafted"),
         _item(
-            "qa", not failed, f"{count - len(failed)} of {count} checks pass" + "".join(f"; {one}" for one in failed)
+            "content_production",
+            drafted == len(state.artefacts),
+            f"{drafted} of {len(state.artefacts)} mails drafted",
         ),
+        *(item for artefact in state.artefacts.values() for item in _checks(artefact)),
         *(audience.checks if audience else (_item("audience_segmentation", False, "no audience was rendered"),)),
         _item("channel_setup", True, "sender, reply-to and DKIM key are configured"),
         _item("reporting", True, f"{brief.objective.outcome} counted from {brief.objective.source_of_truth}"),
@@ -36,10 +37,22 @@ def blocking(items: tuple[CheckResult, ...]) -> list[CheckResult]:
     return [item for item in items if item.verdict in OPEN]
 
 
+def waivable(item: str) -> bool:
+    """Whether a person may let `item` pass."""
+    return item.rpartition(":")[2] not in LEGAL | UNDONE
+
+
+def _checks(artefact: Artefact) -> Iterator[CheckResult]:
+    if not artefact.checked:
+        yield _item(f"{artefact.name}:checked", False, "nobody has checked this draft")
+    for result in artefact.results:
+        yield result.model_copy(update={"check": f"{artefact.name}:{result.check}"})
+
+
 def _waived(item: CheckResult, state: Campaign) -> CheckResult:
     if item.verdict in OPEN and item.check in state.waived:
         said = f"{item.evidence}; waived by {state.waived[item.check]}"
-        return CheckResult(check=item.check, verdict=Verdict.WAIVED, evidence=said)
+        return CheckResult(check=item.check, verdict=Verdict.WAIVED, evidence=said[:4000])
     return item
 
 

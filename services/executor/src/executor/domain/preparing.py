@@ -17,7 +17,7 @@ from contracts.executor import (
 )
 from executor.commands import WaiveItem
 from executor.domain import proposing
-from executor.domain.checklist import blocking, checklist
+from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
 from executor.domain.state import Artefact, Audience, Campaign, Reason
 from executor.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
@@ -110,10 +110,12 @@ def rendered(here: Here, state: Campaign, mails: MailsRendered, meta: Meta) -> R
 
 
 def waived(here: Here, state: Campaign, command: WaiveItem, meta: Meta) -> Ruling:
-    """A named person lets a failing item pass."""
+    """A named person lets one failing item pass; what the law asks for, nobody does."""
     open_items = [item.check for item in blocking(checklist(plan_of(here, state), state))]
     if not state.running or state.audience is None or command.item not in open_items:
         return Decision(Reason.NOTHING_TO_WAIVE, state)
+    if not waivable(command.item):
+        return Decision(Reason.NEVER_WAIVED, state)
     event = ChecklistItemWaived(
         plan_version=state.plan_version, item=command.item, actor=command.actor.subject, reason=command.reason
     )

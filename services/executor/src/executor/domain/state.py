@@ -22,6 +22,7 @@ class Reason(StrEnum):
     CHECKLIST_BLOCKS = "checklist_blocks"
     WAIVED = "waived"
     NOTHING_TO_WAIVE = "nothing_to_waive"
+    NEVER_WAIVED = "never_waived"
     GRANT_TAKEN = "grant_taken"
     GRANT_REFUSED = "grant_refused"
     DENIED = "denied"
