@@ -21,6 +21,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from chassis import dead_letters
+from chassis.attempts import Attempts
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
 from chassis.metrics import RETRIES
@@ -31,8 +32,6 @@ from chassis.signatures import Verifier
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 5
-SUSPICIOUS = 2
-"""Starts at the same offset after which its record is taken alone: it may be what kills the process."""
 FAILING_IN_A_ROW = 25
 """So many records buried one after the other are not the records' fault: the consumer stops instead."""
 UNAVAILABLE = (
@@ -48,6 +47,10 @@ UNAVAILABLE = (
     asyncpg.TooManyConnectionsError,
 )
 """Not the record's fault: wait and take the same batch again, no attempt counted."""
+
+
+class Leaked(Exception):
+    """A handler raised what would end the process or its loop: the record's fault, as any other error."""
 
 
 class EverythingFails(Exception):
@@ -93,6 +96,10 @@ class Consumer:
     _failed_in_a_row: int = 0
     _assignment: Assignment = field(default_factory=Assignment)
     _waiting: "asyncio.Task[None] | None" = None
+    _attempts: Attempts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attempts = Attempts(self.db)
 
     @property
     def joined(self) -> bool:
@@ -160,7 +167,7 @@ class Consumer:
             task = asyncio.current_task()
             if self.stopping or (task and task.cancelling()):
                 raise
-            log.error("a handler leaked CancelledError: batch given back")
+            log.error("a library leaked CancelledError: batch given back")
             self._give_back(records, kafka)
         except EverythingFails as error:
             self.stopped_because = str(error)
@@ -194,27 +201,34 @@ class Consumer:
             await self._apply_alone(one)
 
     async def _apply_together(self, received: Sequence[Received]) -> None:
-        async with self.db.transaction() as tx:
-            await self.applier.apply(tx, received)
+        try:
+            async with self.db.transaction() as tx:
+                await self.applier.apply(tx, received)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise Leaked(repr(error)) from error
 
     async def _apply_alone(self, one: Received) -> None:
         reason = "killed the process that handled it"
         while True:
-            async with self.db.pool.acquire() as conn:
-                tried = await dead_letters.attempt(conn, one.raw)
+            tried = await self._attempts.count(one.raw)
             if tried > ATTEMPTS:
                 return await self._bury(one, reason, tried - 1)
             try:
                 await self._apply_together([one])
             except UNAVAILABLE:
+                self._attempts.interrupted(one.raw)
                 raise
             except Exception as error:  # noqa: BLE001 - counted, and kept with its reason when it goes on failing
                 reason = repr(error)
                 log.warning("a record failed", tried=tried, error=reason[:300], topic=one.raw.topic)
                 await asyncio.sleep(0.05 * 2**tried)
                 continue
-            async with self.db.pool.acquire() as conn:
-                await dead_letters.forget_attempts(conn, one.raw)
+            await self._attempts.settled(one.raw)
             self._failed_in_a_row = 0
             return
 
@@ -229,15 +243,14 @@ class Consumer:
             await dead_letters.keep(tx, one.raw, dead_letters.FAILING, reason, key, attempts)
 
     async def _suspicious(self, raws: Sequence[Raw]) -> bool:
-        """Whether the process keeps dying where this batch begins; counted once per start and partition."""
-        suspicious = False
+        """Whether one of `raws` may be what kills the process; each partition begins once per assignment."""
+        last = {TopicPartition(raw.topic, raw.partition): raw.offset for raw in raws}
         for raw in raws:
             partition = TopicPartition(raw.topic, raw.partition)
             if partition in self._assignment.unseen:
+                await self._attempts.begin(raw, last[partition])
                 self._assignment.unseen.discard(partition)
-                async with self.db.pool.acquire() as conn:
-                    suspicious |= await dead_letters.attempt(conn, raw) > SUSPICIOUS
-        return suspicious
+        return self._attempts.suspicious(raws)
 
     async def _commit(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
         offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}

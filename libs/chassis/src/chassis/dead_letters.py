@@ -25,12 +25,6 @@ SELECT DISTINCT tenant, campaign_id
   FROM dead_letter
  WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
 """
-_TRY = """
-INSERT INTO attempt (cluster_id, topic, partition, kafka_offset) VALUES ($1, $2, $3, $4)
-ON CONFLICT (cluster_id, topic, partition, kafka_offset) DO UPDATE SET tried = attempt.tried + 1
-RETURNING tried
-"""
-_FORGET = "DELETE FROM attempt WHERE (cluster_id, topic, partition) = ($1, $2, $3) AND kafka_offset <= $4"
 _LIST = """
 SELECT id, topic, partition, kafka_offset, kind, reason, tenant, campaign_id, attempts, redriven, kept_at
   FROM dead_letter ORDER BY id LIMIT $1
@@ -98,16 +92,6 @@ async def parked(conn: Conn, keys: Iterable[Key]) -> set[Key]:
     ordered = sorted(set(keys))
     rows = await conn.fetch(_PARKED, [key.tenant for key in ordered], [key.campaign for key in ordered])
     return {Key(row["tenant"], row["campaign_id"]) for row in rows}
-
-
-async def attempt(conn: Conn, raw: Raw) -> int:
-    """Count one more attempt at `raw`, durably; returns how many there were, this one included."""
-    return int(await conn.fetchval(_TRY, raw.cluster_id, raw.topic, raw.partition, raw.offset))
-
-
-async def forget_attempts(conn: Conn, raw: Raw) -> None:
-    """`raw` and all before it in its partition are done with."""
-    await conn.execute(_FORGET, raw.cluster_id, raw.topic, raw.partition, raw.offset)
 
 
 async def pending(conn: Conn) -> Pending:

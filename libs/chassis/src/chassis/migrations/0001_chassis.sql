@@ -142,12 +142,13 @@ CREATE TABLE dead_letter_discard (
     PRIMARY KEY (dead_letter_id, actor)
 );
 
--- How often a record was tried alone; survives the process it may have killed.
+-- How often a reader began here, and how often the record was tried alone; survives the process it may have killed.
 CREATE TABLE attempt (
     cluster_id   text   NOT NULL,
     topic        text   NOT NULL,
     partition    int    NOT NULL,
     kafka_offset bigint NOT NULL,
-    tried        int    NOT NULL DEFAULT 1,
+    begun        int    NOT NULL DEFAULT 0,
+    tried        int    NOT NULL DEFAULT 0,
     PRIMARY KEY (cluster_id, topic, partition, kafka_offset)
 );
