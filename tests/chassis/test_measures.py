@@ -1,4 +1,4 @@
-"""What a service says about its own pipeline: counted from its database, and in series that are there from the start."""
+"""What a service says about its own pipeline: counted from its database, in series that are there from the start."""
 
 from prometheus_client import REGISTRY
 

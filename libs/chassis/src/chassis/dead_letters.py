@@ -95,7 +95,7 @@ async def parked(conn: Conn, keys: Iterable[Key]) -> set[Key]:
 
 
 async def pending(conn: Conn) -> Pending:
-    row = await conn.fetchrow(_PENDING)
+    [row] = await conn.fetch(_PENDING)
     return Pending(row["count"], max(0.0, row["oldest"]))
 
 
