@@ -1,6 +1,7 @@
 """SLA clocks: started with the plan, counted at the deadline, never about what a model does."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -29,6 +30,7 @@ TARGETS = (
     *(SlaTarget(sla=sla.value, at_least=0.95) for sla in RATES),
 )
 BEGUN = WorkBegun(plan_version=1)
+TRIGGER, OTHER = uuid4(), uuid4()
 
 
 def watched(targets: tuple[SlaTarget, ...] = TARGETS, deadline: Moment | None = None) -> History:
@@ -131,7 +133,24 @@ def test_complaints_lower_the_quality() -> None:
     assert settled(history, Sla.QUALITY) == [("SlaBreached", 0.9)]
 
 
-# What follows is not so yet; each says what it will be.
+def test_more_complaints_than_deliveries_are_no_error() -> None:
+    history = watched().then(launched()).then(sent(range(2), size=2))
+    history.then(report(0, MailEvent.DELIVERED)).then(report(1, MailEvent.BLOCKED_OR_SOFT))
+    history.all(report(number, MailEvent.COMPLAINED) for number in range(2)).then(finished(), 60)
+    assert settled(history, Sla.QUALITY) == [("SlaBreached", 0.0)]
+
+
+@pytest.mark.parametrize(("reported", "made"), [(18, ("SlaBreached", None)), (19, ("SlaMet", 1.0))])
+def test_quality_that_nobody_reported_on_is_not_taken_for_good(reported: int, made: tuple[str, float | None]) -> None:
+    history = watched().then(launched()).then(sent(range(20), size=20))
+    history.all(report(number, MailEvent.DELIVERED) for number in range(reported)).then(finished(), 60)
+    assert settled(history, Sla.QUALITY) == [made]
+
+
+def test_the_options_of_one_trigger_are_one_decision() -> None:
+    history = watched().then(proposed())
+    history.all(proposed(answers=TRIGGER) for _ in range(3)).then(proposed(answers=OTHER))
+    assert history.state.decisions == 3
 
 
 def test_a_skipped_check_is_neither_passed_nor_failed() -> None:

@@ -72,9 +72,6 @@ def test_postponed_and_sent_later_is_sent() -> None:
     assert history.wave().sent == 1
 
 
-# What follows is not so yet; each says what it will be.
-
-
 def test_a_mail_delivered_and_bounced_later_has_bounced_and_is_not_delivered() -> None:
     history = History().then(sent([1], size=1)).then(report(1, MailEvent.DELIVERED), 1)
     history.then(report(1, MailEvent.BOUNCED_HARD), 2)

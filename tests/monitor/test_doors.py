@@ -153,9 +153,6 @@ async def test_what_a_door_took_can_be_read_by_every_reader(monitor: Monitor) ->
         assert await conn.fetchval("SELECT count(*) FROM recipient") == 3
 
 
-# What follows is not so yet; each says what it will be.
-
-
 async def test_every_bad_item_of_a_batch_is_named(monitor: Monitor) -> None:
     answer = await post(monitor, [event(0, type="x"), event(1), event(2, campaignid="no")], BATCH)
     assert {one["field"].split(".")[0] for one in answer.json()["errors"]} == {"0", "2"}

@@ -157,9 +157,6 @@ def test_a_report_before_its_mail_is_kept_and_counts_later() -> None:
     assert len(pauses(history)) == 1
 
 
-# What follows is not so yet; each says what it will be.
-
-
 def test_a_wave_under_way_is_not_paused_for_what_the_whole_would_allow() -> None:
     history = History().then(sent(range(200)))
     history.all(report(number, BOUNCED) for number in range(11))

@@ -164,9 +164,6 @@ async def test_what_is_not_ours_is_counted_and_left_out(monitor: Monitor) -> Non
     assert len(await monitor.logged()) == 1
 
 
-# What follows is not so yet; each says what it will be.
-
-
 @pytest.mark.parametrize(
     "odd",
     [

@@ -1,5 +1,6 @@
 """The fold on a real database: batches, redelivery, plans that come late, and what the pages show."""
 
+import asyncio
 from uuid import uuid4
 
 from chassis.decision import Key
@@ -10,7 +11,7 @@ from contracts.inbound import MailEvent, MetricReported
 from contracts.monitor import OutcomeVerified, SlaMet, TriggerFired
 from monitor import store
 from monitor.domain.state import Watch, WindowCloses
-from tests.builders import CAMPAIGN, T0, TENANT, fact
+from tests.builders import CAMPAIGN, T0, TENANT, fact, record
 from tests.monitor.builders import accepted, contact, executed, launched, planned, report, sent
 from tests.monitor.conftest import Monitor
 
@@ -55,6 +56,21 @@ async def test_a_redelivered_record_counts_once(monitor: Monitor) -> None:
     for _ in range(3):
         await monitor.read(mails, booked, booked)
     assert ((await state(monitor)).counted, next(iter((await state(monitor)).waves.values())).sent) == (1, 2)
+
+
+async def test_first_reports_that_two_replicas_take_at_once_all_count(monitor: Monitor) -> None:
+    """The topic of reports is spread over partitions: one campaign's reports are everybody's."""
+    await begun(monitor)
+    await monitor.read(fact(sent(range(240), done=True)))
+    kinds = [MailEvent.DELIVERED] * 226 + [MailEvent.BOUNCED_HARD] * 14
+    reports = [record(fact(report(number, kind)), 1000 + number) for number, kind in enumerate(kinds)]
+    booked = [record(fact(contact(number)), 2000 + number) for number in range(30)]
+    shares = [[*reports[nth::4], *booked[nth::4], *reports[(nth + 1) % 4 :: 4]] for nth in range(4)]
+    await asyncio.gather(*(monitor.apply(share[at : at + 40]) for share in shares for at in range(0, len(share), 40)))
+    [wave] = (await state(monitor)).waves.values()
+    counted = (wave.count(MailEvent.DELIVERED), wave.count(MailEvent.BOUNCED_HARD), wave.reported)
+    assert (counted, (await state(monitor)).counted) == ((226, 14, 240), 30)
+    assert (wave.fired, wave.paused) == (("bounces",), True)
 
 
 async def test_what_names_a_plan_not_seen_yet_waits_for_it(monitor: Monitor) -> None:

@@ -83,9 +83,6 @@ def test_a_campaign_that_is_over_has_no_outcome_any_more() -> None:
     assert not history.said(OutcomeRejected)
 
 
-# What follows is not so yet; each says what it will be.
-
-
 def test_a_halt_before_the_window_began_does_not_lengthen_it_whichever_topic_is_read_first() -> None:
     history = running().then(executed(), 100).then(halted(), 20, now=101).then(resumed(), 50, now=101)
     assert history.state.closes_at == at(160)

@@ -76,15 +76,15 @@ def due(state: Watch, sla: Sla, now: datetime) -> tuple[Watch, tuple[Event, ...]
     return _settled(state, replace(clock, state="breached", took=took), "the deadline passed")
 
 
-def ended(state: Watch, completed: bool, at: datetime) -> tuple[Watch, tuple[Event, ...]]:
+def ended(state: Watch, plan: Plan, completed: bool, at: datetime) -> tuple[Watch, tuple[Event, ...]]:
     """The campaign is over: every clock that still runs is settled."""
     events: list[Event] = []
     for sla, clock in state.clocks.items():
         if clock.state != "running":
             continue
         if sla in _RATES:
-            value, because = _RATES[Sla(sla)](state)
-            kept = clock.at_least is None or value >= clock.at_least
+            value, because = _RATES[Sla(sla)](state, plan)
+            kept = value is not None and value >= (clock.at_least or 0)
             state, more = _settled(state, replace(clock, state="met" if kept else "breached", rate=value), because)
         elif completed:
             state, more = met(state, Sla(sla), at, "the campaign reached its defined end")
@@ -102,16 +102,21 @@ def exception_rate(state: Watch) -> float:
     return rates.rate(state.interventions, state.decisions)
 
 
-def _qa(state: Watch) -> tuple[float, str]:
+def _qa(state: Watch, plan: Plan) -> tuple[float | None, str]:
     return rates.rate(state.checks_passed, state.checks), f"{state.checks_passed} of {state.checks} checks passed"
 
 
-def _quality(state: Watch) -> tuple[float, str]:
+def _quality(state: Watch, plan: Plan) -> tuple[float | None, str]:
+    waves = state.waves.values()
+    sent, reported = sum(wave.sent for wave in waves), sum(wave.reported for wave in waves)
+    if reported < plan.policy.waves.verdict_share * sent:
+        return None, f"only {reported} of {sent} mails were reported on: silence is no proof of quality"
     complaints, delivered = state.total(MailEvent.COMPLAINED), state.total(MailEvent.DELIVERED)
-    return 1 - rates.complaint_rate(complaints, delivered), f"{complaints} complaints of {delivered} delivered"
+    said = f"{complaints} complaints of {delivered} delivered"
+    return 1 - rates.complaint_rate(complaints, max(complaints, delivered)), said
 
 
-def _exceptions(state: Watch) -> tuple[float, str]:
+def _exceptions(state: Watch, plan: Plan) -> tuple[float | None, str]:
     said = f"{state.interventions} interventions in {state.decisions} decisions"
     return 1 - min(1.0, exception_rate(state)), said
 

@@ -1,5 +1,6 @@
 """Counters that come out the same whatever the order and number of reports. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from contracts.actions import EffectOutcome, EffectsRecorded
@@ -7,22 +8,22 @@ from contracts.event import Meta
 from contracts.executor import RecipientSuppressed
 from contracts.inbound import ContactEventReported, MailEvent, RecipientEventReported
 from contracts.plan import Plan
-from monitor.domain.state import COUNTS, OPENED_BY_MACHINE, REPORTED, Recipient, Shared, Watch, Wave, wave_key
+from monitor.domain.state import COUNTS, LOST, OPENED_BY_MACHINE, REPORTED, Recipient, Shared, Watch, Wave, wave_key
 
 
 def reported(state: Watch, shared: Shared, report: RecipientEventReported) -> tuple[Watch, Shared, str | None]:
     """Count a report once per recipient and kind. Returns the wave it belongs to, where that is known and it is new."""
     kind = OPENED_BY_MACHINE if report.kind is MailEvent.OPENED and report.machine else report.kind.value
-    return _counted(state, shared, report.recipient_hash, report.recipient_domain, kind)
+    return _counted(state, shared, report.recipient_hash, kind)
 
 
 def unsubscribed(state: Watch, shared: Shared, left: RecipientSuppressed) -> tuple[Watch, Shared, str | None]:
     """Somebody used our own unsubscribe page: the provider need not tell us."""
-    return _counted(state, shared, left.recipient_hash, left.recipient_domain, MailEvent.UNSUBSCRIBED.value)
+    return _counted(state, shared, left.recipient_hash, MailEvent.UNSUBSCRIBED.value)
 
 
-def _counted(state: Watch, shared: Shared, recipient: str, domain: str, kind: str) -> tuple[Watch, Shared, str | None]:
-    known = shared.recipients.get(recipient, Recipient(domain))
+def _counted(state: Watch, shared: Shared, recipient: str, kind: str) -> tuple[Watch, Shared, str | None]:
+    known = shared.recipients.get(recipient, Recipient())
     if kind in known.kinds:
         return state, shared, None
     shared = shared.with_recipient(recipient, replace(known, kinds=known.kinds | {kind}))
@@ -37,7 +38,7 @@ def converted(
 ) -> tuple[Watch, Shared, bool]:
     """Count what a contact did once; towards the outcome only for who was mailed, while the window is open."""
     kind = f"contact.{report.kind}"
-    known = shared.recipients.get(report.recipient_hash, Recipient("unknown"))
+    known = shared.recipients.get(report.recipient_hash, Recipient())
     if kind in known.kinds:
         return state, shared, False
     shared = shared.with_recipient(report.recipient_hash, replace(known, kinds=known.kinds | {kind}))
@@ -57,13 +58,12 @@ def recorded(
     for effect in effects.effects:
         if effect.outcome not in (EffectOutcome.SUCCEEDED, EffectOutcome.UNKNOWN):
             continue
-        known = shared.recipients.get(effect.recipient_hash, Recipient(effect.recipient_domain))
+        known = shared.recipients.get(effect.recipient_hash, Recipient())
         if known.wave is not None:
             continue
         known = replace(known, wave=key, domain=effect.recipient_domain)
         shared = shared.with_recipient(effect.recipient_hash, known)
-        sent_by = {**wave.sent_by, known.domain: wave.sent_by.get(known.domain, 0) + 1}
-        wave = replace(wave, sent=wave.sent + 1, sent_by=sent_by)
+        wave = replace(wave, sent=wave.sent + 1, sent_by=_one_more(wave.sent_by, known.domain, True))
         met = replace(known, kinds=frozenset())
         for kind in sorted(known.kinds):
             if kind.startswith("contact."):
@@ -77,26 +77,26 @@ def recorded(
 
 
 def _with_kind(wave: Wave, recipient: Recipient, kind: str) -> Wave:
-    """`wave` with one more of `kind`; a mail's fate counts as reported once."""
-    counts = {**wave.counts, kind: wave.counts.get(kind, 0) + 1}
-    ends = {MailEvent.DELIVERED.value, MailEvent.BOUNCED_HARD.value}
-    if kind in ends and ends <= {kind, *recipient.kinds}:  # what bounced in the end was not delivered
-        counts[MailEvent.DELIVERED.value] -= 1
-    fates = recipient.kinds & REPORTED
-    first_fate = kind in REPORTED and not (fates - {kind})
-    bounced_by = wave.bounced_by
-    if kind == MailEvent.BOUNCED_HARD:
-        bounced_by = {**bounced_by, recipient.domain: bounced_by.get(recipient.domain, 0) + 1}
-    complained_by = wave.complained_by
-    if kind == MailEvent.COMPLAINED:
-        complained_by = {**complained_by, recipient.domain: complained_by.get(recipient.domain, 0) + 1}
+    """`wave` with one more of `kind`. A mail's fate is reported once, and a mail that is lost was not delivered."""
+    before = recipient.kinds
+    was_lost, is_lost = bool(before & LOST), kind in LOST
+    counts = {**wave.counts}
+    if kind != MailEvent.DELIVERED or not was_lost:
+        counts[kind] = counts.get(kind, 0) + 1
+    if is_lost and not was_lost and MailEvent.DELIVERED in before:
+        counts[MailEvent.DELIVERED] -= 1
     return replace(
         wave,
-        counts=counts,
-        reported=wave.reported + first_fate,
-        bounced_by=bounced_by,
-        complained_by=complained_by,
+        counts={one: count for one, count in counts.items() if count},
+        reported=wave.reported + (kind in REPORTED and not before & REPORTED),
+        lost=wave.lost + (is_lost and not was_lost),
+        bounced_by=_one_more(wave.bounced_by, recipient.domain, kind == MailEvent.BOUNCED_HARD),
+        complained_by=_one_more(wave.complained_by, recipient.domain, kind == MailEvent.COMPLAINED),
     )
+
+
+def _one_more(parts: Mapping[str, int], of: str, counts: bool) -> Mapping[str, int]:
+    return {**parts, of: parts.get(of, 0) + 1} if counts else parts
 
 
 def _counts(plan: Plan, kind: str) -> bool:

@@ -24,7 +24,7 @@ from contracts.executor import (
     WorkBegun,
 )
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
-from contracts.monitor import Sla, TriggerFired
+from contracts.monitor import Sla
 from monitor.domain import clocks, counting, judging, window
 from monitor.domain.state import Reason, Shared, SlaDeadline, Watch, WaveDeadline, WindowCloses
 
@@ -65,8 +65,10 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             return _judged(here, state, here.shared, wave, Reason.WAVE_HELD, due=True)
         case WorkBegun():
             return _clock(*clocks.met(state, Sla.RESPONSE_TIME, at, "work began"))
-        case ActionProposed():
-            state = replace(state, decisions=state.decisions + 1)
+        case ActionProposed(action=action):
+            if action.answers is None or action.answers not in state.answered:  # the options of one trigger are one
+                answered = (*state.answered, action.answers) if action.answers else state.answered
+                state = replace(state, decisions=state.decisions + 1, answered=answered)
             return _clock(*clocks.met(state, Sla.DRAFT_TIME, at, "the send was proposed"))
         case ArtefactChecked(results=results):
             passed = sum(1 for one in results if one.verdict is Verdict.PASS)
@@ -93,9 +95,10 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             return _closes(here, state, version, now)
         case SlaDeadline(sla=sla):
             return _clock(*clocks.due(state, sla, now))
-        case CampaignFinished(outcome=outcome):
+        case CampaignFinished(outcome=outcome, plan_version=version):
             completed = outcome is CampaignOutcome.COMPLETED
-            state, events = clocks.ended(replace(state, finished=outcome.value), completed, at)
+            plan = here.plans[version].plan
+            state, events = clocks.ended(replace(state, finished=outcome.value), plan, completed, at)
             return Decision(Reason.SLA_MET if completed else Reason.NOTED, state, events)
         case _:
             return Decision(Reason.NOTED, here.state)
@@ -128,8 +131,6 @@ def _judged(here: Here, state: Watch, shared: Shared, key: str | None, reason: R
     wave, verdict = judging.verdict(wave, plan, due)
     state = state.with_wave(key, wave)
     events: tuple[Event, ...] = (*triggers, *verdict)
-    findings = tuple(event.finding for event in triggers if isinstance(event, TriggerFired))
-    state = replace(state, findings=(*state.findings, *findings))
     if triggers:
         reason = Reason.TRIGGER_FIRED
     elif verdict:

@@ -15,17 +15,19 @@ SHOWN = 5
 
 
 def fired(wave: Wave, plan: Plan) -> tuple[Wave, tuple[Event, ...]]:
-    """The triggers of bounces and complaints that this wave passes for the first time."""
+    """The triggers of bounces and complaints that this wave passes for the first time.
+
+    Counts only grow and what they are held against only falls, so the order of reports decides nothing.
+    """
     events: list[Event] = []
     for rule in plan.policy.triggers:
         if rule.trigger is Trigger.WAVE_REPORTED or rule.id in wave.fired:
             continue
         count, of = figure(rule, wave)
-        volume = wave.sent if rule.trigger is Trigger.HARD_BOUNCES else of
-        if volume < rule.minimum or rates.rate(count, of) <= rule.threshold:
+        if wave.sent < rule.minimum or rates.rate(count, of) <= rule.threshold:
             continue
         paused = wave.paused or rule.response in (Response.PAUSE, Response.ESCALATE)
-        wave = replace(wave, fired=(*wave.fired, rule.id), paused=paused)
+        wave = replace(wave, fired=tuple(sorted((*wave.fired, rule.id))), paused=paused)
         events.append(_event(rule, wave, plan, count, of, tuple(_evidence(rule, wave))))
     return wave, tuple(events)
 
@@ -35,9 +37,11 @@ def verdict(wave: Wave, plan: Plan, due: bool) -> tuple[Wave, tuple[Event, ...]]
     waves = plan.policy.waves
     enough = wave.reported >= waves.verdict_share * wave.sent
     rule = next((one for one in plan.policy.triggers if one.trigger is Trigger.WAVE_REPORTED), None)
-    if not wave.done or wave.judged or wave.paused or rule is None or not (enough or due):
+    if not wave.done or wave.judged or rule is None or not (enough or due):
         return wave, ()
     wave = replace(wave, judged=True)
+    if wave.paused:
+        return wave, ()
     return wave, (_event(rule, wave, plan, wave.reported, wave.sent, ()),)
 
 
@@ -45,9 +49,10 @@ def figure(rule: TriggerRule, wave: Wave) -> tuple[int, int]:
     """What the rule looks at: (count, of)."""
     match rule.trigger:
         case Trigger.HARD_BOUNCES:
-            return wave.count(MailEvent.BOUNCED_HARD), wave.sent if wave.done else max(wave.sent, wave.size)
+            return wave.count(MailEvent.BOUNCED_HARD), wave.mails
         case Trigger.COMPLAINTS:
-            return wave.count(MailEvent.COMPLAINED), wave.count(MailEvent.DELIVERED)
+            complained = wave.count(MailEvent.COMPLAINED)
+            return complained, max(complained, wave.arrived)
         case Trigger.WAVE_REPORTED:
             return wave.reported, wave.sent
 

@@ -46,12 +46,17 @@ COUNTS: Mapping[Outcome, ContactEvent] = {
 
 REPORTED = frozenset({MailEvent.DELIVERED, MailEvent.BOUNCED_HARD, MailEvent.BLOCKED_OR_SOFT, MailEvent.DROPPED})
 """Says that a mail's fate is known."""
+LOST = frozenset({MailEvent.BOUNCED_HARD, MailEvent.DROPPED})
+"""Says that a mail will never arrive, whatever else is said of it."""
 OPENED_BY_MACHINE = "opened_by_machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """Counts of one wave; `bounced_by` and `sent_by` by domain."""
+    """Counts of one wave, each a recipient once; `sent_by`, `bounced_by` and `complained_by` by domain.
+
+    `fired` holds the rules whose triggers it passed, `judged` says that the time of its verdict has come.
+    """
 
     decision_id: UUID
     number: int
@@ -60,6 +65,7 @@ class Wave:
     ended_at: datetime | None = None
     sent: int = 0
     reported: int = 0
+    lost: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     sent_by: Mapping[str, int] = field(default_factory=dict)
     bounced_by: Mapping[str, int] = field(default_factory=dict)
@@ -70,6 +76,16 @@ class Wave:
 
     def count(self, kind: str) -> int:
         return self.counts.get(kind, 0)
+
+    @property
+    def mails(self) -> int:
+        """How many there are, or will be at most while the wave is under way."""
+        return self.sent if self.done else max(self.sent, self.size)
+
+    @property
+    def arrived(self) -> int:
+        """How many have arrived at most: a mail counts until it is known to be lost, so this can only fall."""
+        return self.mails - self.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +117,11 @@ class Watch:
     counted: int = 0
     outcome: str = "open"
     decisions: int = 0
+    answered: tuple[UUID, ...] = ()
+    """Triggers that options were proposed for."""
     interventions: int = 0
     checks: int = 0
     checks_passed: int = 0
-    findings: tuple[str, ...] = ()
     finished: str | None = None
 
     def with_wave(self, key: str, wave: Wave) -> "Watch":
@@ -116,7 +133,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    domain: str
+    """What was reported of one; `domain` and `wave` are known once a mail was sent."""
+
+    domain: str = ""
     wave: str | None = None
     kinds: frozenset[str] = frozenset()
 
