@@ -97,6 +97,55 @@ def test_what_a_person_wrote_is_never_taken_for_markup() -> None:
     assert "[red]not[/] red [bold" in shown
 
 
+def diff(**changes: Any) -> dict[str, Any]:
+    values = {
+        "decision_id": "00000009-0000-5000-8000-000000000000",
+        "campaign_id": "11111111-1111-5111-8111-111111111111",
+        "content_hash": f"{9:064d}",
+        "approved_at": NOW,
+        "recipients_before": 588,
+        "recipients_after": 333,
+        "more": 0,
+        "fewer": 255,
+        "parts": [{"ref": "artefact mail.attended", "before": "ab" * 32, "after": "cd" * 32}],
+        "facts": [{"what": "cost_of_error", "before": "240.00 EUR", "after": "300.00 EUR"}],
+        "policy": ["confidence_floor"],
+    }
+    return {**values, **changes}
+
+
+def mail(subject: str) -> Mail:
+    return Mail(subject=subject, body_text="Hello", digest="ab" * 32, variant="mail.attended")
+
+
+def test_a_card_says_first_what_changed_since_the_last_approval() -> None:
+    mails = {f"{1:064d}": [mail("Your [recap]")], f"{9:064d}": [mail("Your replay")]}
+    shown = text_of(cli_card.card(card(option(1, diff=diff())), mails))
+    for part in (
+        "people: 588 -> 333 (255 fewer)",
+        "mail.attended: another text, subject 'Your replay' -> 'Your [recap]'",
+        "cost of error: 240.00 EUR -> 300.00 EUR",
+        "policy: confidence floor",
+        "since 2026-01-05 09:00 UTC, approved in this campaign",
+    ):
+        assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (None, "new: nothing of this kind was approved before"),
+        (diff(recipients_after=588, fewer=0, parts=[], facts=[], policy=[]), "nothing"),
+        (diff(campaign_id="99999999-1111-5111-8111-111111111111"), "approved in campaign 99999999"),
+        (diff(parts=[{"ref": "artefact mail.no_show", "before": None, "after": "cd" * 32}]), "mail.no_show: new"),
+        (diff(parts=[{"ref": "artefact mail.no_show", "before": "cd" * 32, "after": None}]), "mail.no_show: gone"),
+    ],
+)
+def test_what_a_card_says_of_changes(changes: dict[str, Any] | None, said: str) -> None:
+    assert said in text_of(cli_card.card(card(option(1, diff=changes))))
+    assert said in text_of(cli_card.card(card(option(1, diff=changes), option(2))))
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.25, "0.2 s"), (5, "5 s"), (61, "1 min 1 s"), (7200, "2 h"), (90_061, "1 d 1 h"), (59.9, "1 min")],

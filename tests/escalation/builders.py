@@ -57,7 +57,7 @@ class Story:
         observe(message, decision)
         self.state, self.said, self.asked = decision.state, list(decision.events), list(decision.tasks)
         if decision.shared is not None:
-            self.shared = replace(decision.shared, learned=frozenset(), switched=None)
+            self.shared = replace(decision.shared, learned={}, switched=None)
         return Reason(decision.reason)
 
     def one(self, kind: type[E]) -> E:

@@ -262,6 +262,14 @@ async def test_a_tenants_kill_switch_stops_its_campaigns_and_no_others(desk: Des
     assert (await desk.said()).count("HoldReleased") == 1
 
 
-@pytest.mark.xfail(reason="the card shows no difference to what was approved or sent before (G11)", strict=True)
-async def test_the_card_says_what_would_change(desk: Desk) -> None:
-    assert "diff" in (await desk.asked())["options"][0]
+async def test_the_card_says_what_would_change_since_the_last_approval_of_another_campaign(desk: Desk) -> None:
+    first = await desk.asked()
+    assert first["options"][0]["diff"] is None
+    await desk.vote(first)
+    issued, other = plan_issued(), CampaignId(UUID(int=7))
+    await desk.read(fact(issued, other), fact(proposed(issued, recipients=600), other))
+    [shown] = (await desk.get("/v1/cases")).json()["cases"]
+    diff = shown["options"][0]["diff"]
+    assert (diff["campaign_id"], diff["decision_id"]) == (str(CAMPAIGN), first["options"][0]["decision_id"])
+    assert (diff["recipients_before"], diff["recipients_after"], diff["more"], diff["fewer"]) == (588, 600, 12, 0)
+    assert diff["facts"] == diff["parts"] == diff["policy"] == []

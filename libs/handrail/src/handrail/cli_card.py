@@ -11,7 +11,7 @@ from rich.text import Text
 
 from contracts.decision import Candidate
 from handrail.cli_terminal import duration, money, percent, short, until
-from handrail.views import Card, Mail, Option
+from handrail.views import Card, Difference, Mail, Option, PartChanged
 
 LEVELS = {"low": "green", "medium": "yellow", "high": "red", "critical": "bold red"}
 
@@ -29,13 +29,14 @@ def card(case: Card, mails: Mapping[str, Sequence[Mail]] | None = None) -> Panel
     if case.acknowledged_by:
         rows.append(("looked at by", case.acknowledged_by))
     parts: list[RenderableType] = []
+    shown = mails or {}
     if len(case.options) == 1:
-        parts.append(_pairs(rows + _facts(case.options[0])))
+        parts.append(_pairs([*rows, ("changes", _changes(case, case.options[0], shown)), *_facts(case.options[0])]))
     else:
         parts.append(_pairs(rows + _common(case.options)))
         if case.options:
-            parts += [Text(), _comparison(case.options)]
-    parts += _mails(case, mails or {})
+            parts += [Text(), _comparison(case, shown)]
+    parts += _mails(case, shown)
     for vote in case.votes:
         word = "approved" if vote.approve else "refused"
         why = f": {escape(vote.reason.why)}" if vote.reason else ""
@@ -80,14 +81,16 @@ def _common(options: Sequence[Option]) -> list[tuple[str, str]]:
     ]
 
 
-def _comparison(options: Sequence[Option]) -> Table:
+def _comparison(case: Card, mails: Mapping[str, Sequence[Mail]]) -> Table:
     """Where they differ, side by side."""
+    options = case.options
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", style="cyan", no_wrap=True)
     for number, option in enumerate(options, 1):
         state = " [red]refused[/]" if option.refused else ""
         table.add_column(f"{number}: {option.chosen.replace('_', ' ')}{state}", overflow="fold", ratio=1)
     table.add_row("proposed", *(escape(option.title) for option in options))
+    table.add_row("changes", *(_changes(case, option, mails) for option in options))
     for name, fact in FACTS:
         values = [fact(option) for option in options]
         if name == "content":
@@ -108,6 +111,43 @@ def _mails(case: Card, mails: Mapping[str, Sequence[Mail]]) -> list[RenderableTy
                 text = Text(mail.body_text.strip(), overflow="fold")
                 parts += [Text(), Panel(text, title=title, title_align="left", border_style="dim")]
     return parts
+
+
+def _changes(case: Card, option: Option, mails: Mapping[str, Sequence[Mail]]) -> str:
+    """What is not as it was when something of this kind was approved last."""
+    diff = option.diff
+    if diff is None:
+        return "[bold]new[/]: nothing of this kind was approved before"
+    where = "in this campaign" if diff.campaign_id == case.campaign_id else f"in campaign {short(diff.campaign_id)}"
+    lines = [_people(diff)] if diff.recipients_before != diff.recipients_after else []
+    lines += [_part(part, mails.get(diff.content_hash, ()), mails.get(option.content_hash, ())) for part in diff.parts]
+    lines += [f"{_words(fact.what)}: {escape(fact.before)} -> {escape(fact.after)}" for fact in diff.facts]
+    if diff.policy:
+        lines.append(f"policy: {', '.join(_words(name) for name in diff.policy)}")
+    since = f"[dim]since {diff.approved_at:%Y-%m-%d %H:%M} UTC, approved {where}[/]"
+    return "\n".join([*(lines or ["nothing"]), since])
+
+
+def _people(diff: Difference) -> str:
+    net = f"{diff.more} more" if diff.more else f"{diff.fewer} fewer"
+    return f"people: {diff.recipients_before} -> {diff.recipients_after} ({net})"
+
+
+def _part(part: PartChanged, before: Sequence[Mail], after: Sequence[Mail]) -> str:
+    """A part by name; a mail with both subjects, where they can be read and differ."""
+    name = part.ref.removeprefix("artefact ")
+    was, now = (
+        next((mail.subject for mail in mails if mail.variant == name), None) if given else None
+        for given, mails in ((part.before, before), (part.after, after))
+    )
+    how = "new" if part.before is None else "gone" if part.after is None else "another text"
+    if was is not None and now is not None and was != now:
+        how += f", subject '{escape(was)}' -> '{escape(now)}'"
+    return f"{escape(name)}: {how}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _because(case: Card) -> str:

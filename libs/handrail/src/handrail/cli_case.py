@@ -1,7 +1,9 @@
 """`handrail case`: what people are asked, and their answers."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -145,16 +147,26 @@ def find(handrail: "Client", beginning: str) -> "Card":
 
 
 def rendered(handrail: "Client", case: "Card") -> dict[str, list["Mail"]]:
-    """The mails of each option, as the executor would send them: by content hash, with the person's own token."""
+    """The mails of each option, and of what was approved before where they are still kept: by content hash.
+
+    As the executor would send them, with the person's own token.
+    """
+    from handrail.client import Refused
+
     mails: dict[str, list[Mail]] = {}
     for option in case.options:
         if not option.preview:
             continue
-        made = handrail.previews(case.campaign_id, option.content_hash).mails
-        mails[option.content_hash] = [
-            handrail.preview(case.campaign_id, option.content_hash, artefact=one.variant) for one in made
-        ]
+        mails[option.content_hash] = _mails(handrail, case.campaign_id, option.content_hash)
+        if (diff := option.diff) is not None and diff.parts:
+            with suppress(Refused):
+                mails[diff.content_hash] = _mails(handrail, diff.campaign_id, diff.content_hash)
     return mails
+
+
+def _mails(handrail: "Client", campaign: UUID, content_hash: str) -> list["Mail"]:
+    made = handrail.previews(campaign, content_hash).mails
+    return [handrail.preview(campaign, content_hash, artefact=one.variant) for one in made]
 
 
 def pick(case: "Card", which: str | None) -> "Option":

@@ -173,6 +173,33 @@ class Results(View):
     totals: Totals
 
 
+class PartChanged(View):
+    ref: str
+    before: str | None = None
+    after: str | None = None
+
+
+class FactChanged(View):
+    what: str
+    before: str
+    after: str
+
+
+class Difference(View):
+    """What is proposed beside what was approved last."""
+
+    campaign_id: UUID
+    content_hash: str
+    approved_at: datetime
+    recipients_before: int
+    recipients_after: int
+    more: int
+    fewer: int
+    parts: tuple[PartChanged, ...] = ()
+    facts: tuple[FactChanged, ...] = ()
+    policy: tuple[str, ...] = ()
+
+
 class Option(View):
     decision_id: UUID
     content_hash: str
@@ -193,6 +220,7 @@ class Option(View):
     preview: tuple[str, ...] = ()
     refused: bool = False
     verb: str = ""
+    diff: Difference | None = None
 
 
 class Vote(View):

@@ -156,11 +156,11 @@ def _hard_triggers(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: d
     if action.action_class is ActionClass.TREAT:
         found.append(("a change of how customers are treated", Severity.HIGH))
     if _over(radius.money_at_risk, brief.budget.total):
-        found.append((f"money at risk {_said(radius.money_at_risk)} of {_said(brief.budget.total)}", Severity.HIGH))
+        found.append((f"money at risk {amount(radius.money_at_risk)} of {amount(brief.budget.total)}", Severity.HIGH))
     if proposal.handled_by is HandledBy.AGENT and any(one.taint is Taint.OUTSIDE for one in proposal.sources):
         found.append(("an agent chose after reading text from outside", Severity.HIGH))
     if not found:
-        looked = f"legal class {radius.legal_class}, money at risk {_said(radius.money_at_risk)}, no option"
+        looked = f"legal class {radius.legal_class}, money at risk {amount(radius.money_at_risk)}, no option"
         return Finding(Verdict.CLEARED, (looked,))
     return Finding(Verdict.NEEDS_PEOPLE, tuple(line for line, _ in found), max((s for _, s in found), key=_rank))
 
@@ -188,9 +188,9 @@ def _economics(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: datet
     expected = (1 - proposal.confidence) * proposal.cost_of_error.micros * (1 - policy.recoverable_share)
     inputs = [
         f"p_err {1 - proposal.confidence:.4f}, confidence floor {policy.confidence_floor:.4f}",
-        f"cost of error {_said(proposal.cost_of_error)}, recoverable {policy.recoverable_share:.4f}",
-        f"expected {_said(Money(micros=round(expected), currency=proposal.cost_of_error.currency))}",
-        f"cost of delay {_said(proposal.cost_of_delay)}",
+        f"cost of error {amount(proposal.cost_of_error)}, recoverable {policy.recoverable_share:.4f}",
+        f"expected {amount(Money(micros=round(expected), currency=proposal.cost_of_error.currency))}",
+        f"cost of delay {amount(proposal.cost_of_delay)}",
     ]
     comparable = proposal.cost_of_error.currency == proposal.cost_of_delay.currency
     dearer = not comparable or expected > proposal.cost_of_delay.micros
@@ -226,7 +226,8 @@ def _over(money: Money, limit: Money) -> bool:
     return money.currency != limit.currency or money.micros > limit.micros
 
 
-def _said(money: Money) -> str:
+def amount(money: Money) -> str:
+    """As a person reads it."""
     return f"{money.micros / 1_000_000:.2f} {money.currency}"
 
 

@@ -15,6 +15,7 @@ from contracts.decision import (
 )
 from contracts.escalation import CaseKind, Need
 from contracts.event import Count, Money, Name, Severity, Sha256, Share, Text, Value
+from escalation.domain.difference import Difference
 from escalation.domain.state import Case, Escalation, Status
 
 
@@ -23,6 +24,8 @@ class Option(Value):
 
     decision_id: UUID
     content_hash: Sha256
+    diff: Difference | None
+    """Beside what was approved last; None where nothing of its kind was."""
     tool: Name
     verb: Name
     target: Name
@@ -111,6 +114,7 @@ def _option(state: Escalation, case: Case, proposal: ActionProposed) -> Option:
     return Option(
         decision_id=proposal.decision_id,
         content_hash=proposal.action.content_hash,
+        diff=state.rulings[proposal.decision_id].difference,
         tool=proposal.action.tool,
         verb=proposal.action.verb,
         target=proposal.action.target,

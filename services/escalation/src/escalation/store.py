@@ -12,18 +12,23 @@ from chassis.states import States
 from contracts.decision import LegalClass
 from contracts.event import CampaignId, Tenant, tenant_row
 from contracts.executor import KillScope
+from escalation.domain.difference import Content
 from escalation.domain.state import Approved, Escalation, OpenCases, Shared
 
 EVERYBODY = Tenant("*")
 STATES = States(TypeAdapter(Escalation))
 
 _FRAMEWORKS = """
-SELECT tenant, framework, decision_type, legal_class FROM framework_approval WHERE tenant = ANY($1::text[])
+SELECT tenant, framework, decision_type, legal_class, content::text
+  FROM framework_approval
+ WHERE tenant = ANY($1::text[])
 """
 _LEARN = """
-INSERT INTO framework_approval (tenant, framework, decision_type, legal_class)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT DO NOTHING
+INSERT INTO framework_approval AS known (tenant, framework, decision_type, legal_class, approved_at, content)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+ON CONFLICT (tenant, framework, decision_type, legal_class)
+DO UPDATE SET approved_at = excluded.approved_at, content = excluded.content
+ WHERE known.approved_at < excluded.approved_at
 """
 _SWITCHES = """
 SELECT tenant, campaign_id
@@ -62,14 +67,12 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Esca
     keys = {key_of(message.meta) for message in messages}
     states = await STATES.load(conn, keys)
     rows = await conn.fetch(_FRAMEWORKS, sorted({key.tenant for key in keys}))
-    known: dict[str, set[Approved]] = {}
+    known: dict[str, dict[Approved, Content]] = {}
     for row in rows:
         found = Approved(row["framework"], row["decision_type"], LegalClass(row["legal_class"]))
-        known.setdefault(row["tenant"], set()).add(found)
+        known.setdefault(row["tenant"], {})[found] = Content.model_validate_json(row["content"])
     kills = await _kills(conn, keys)
-    return {
-        key: Loaded(states.get(key), Shared(frozenset(known.get(key.tenant, ())), kills=kills[key])) for key in keys
-    }
+    return {key: Loaded(states.get(key), Shared(known.get(key.tenant, {}), kills=kills[key])) for key in keys}
 
 
 async def _kills(conn: Conn, keys: Iterable[Key]) -> dict[Key, frozenset[KillScope]]:
@@ -95,9 +98,9 @@ def _switches_over(key: Key) -> dict[KillScope, Key]:
 async def save(conn: Conn, touched: Mapping[Key, Loaded[Escalation, Shared]]) -> None:
     await STATES.save(conn, {key: loaded.state for key, loaded in touched.items()})
     learned = [
-        (key.tenant, one.framework, one.decision_type, one.legal_class.value)
+        (key.tenant, *approved, content.approved_at, content.model_dump_json())
         for key, loaded in touched.items()
-        for one in sorted(loaded.shared.learned)
+        for approved, content in sorted(loaded.shared.learned.items())
     ]
     if learned:
         await conn.executemany(_LEARN, learned)

@@ -21,7 +21,8 @@ from contracts.escalation import (
 from contracts.event import Event
 from contracts.plan import Plan
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, SettleCase
-from escalation.domain.opening import Here, Ruling, with_case
+from escalation.domain.difference import content
+from escalation.domain.opening import Here, Occasion, Ruling, with_case
 from escalation.domain.rulings import cleared, denied, ended, expiry
 from escalation.domain.state import (
     Approved,
@@ -41,32 +42,32 @@ def approved_by(plan: Plan, proposal: ActionProposed) -> Approved:
     return Approved(plan.framework, proposal.decision_type, proposal.blast_radius.legal_class)
 
 
-def acknowledge(here: Here, command: AcknowledgeCase, now: datetime) -> Ruling:
-    state = here.state or Escalation()
+def acknowledge(on: Occasion, command: AcknowledgeCase) -> Ruling:
+    state = on.here.state or Escalation()
     case = state.cases.get(command.case_id)
     if refusal := _may(case, command.actor, None):
         return Decision(refusal, state)
     assert case is not None
-    after = with_case(state, replace(_seen(case, now), acknowledged_by=command.actor.subject))
+    after = with_case(state, replace(_seen(case, on.now), acknowledged_by=command.actor.subject))
     event = CaseAcknowledged(case_id=case.case_id, by=command.actor.subject)
     return Decision(Reason.ACKNOWLEDGED, after, (event,))
 
 
-def decide_case(here: Here, command: DecideCase, now: datetime) -> Ruling:
+def decide_case(on: Occasion, command: DecideCase) -> Ruling:
     """One person's word on exactly one content."""
-    state = here.state or Escalation()
+    state = on.here.state or Escalation()
     case = state.cases.get(command.case_id)
-    refusal = _may(case, command.actor, state.author, now) or _fits(here, state, case, command)
+    refusal = _may(case, command.actor, state.author, on.now) or _fits(on.here, state, case, command)
     if refusal is Reason.CONTENT_CHANGED:
         proposed = state.proposals[command.decision_id].action.content_hash
         return Decision(refusal, state, answer=ContentDiffers(displayed=command.content_hash, proposed=proposed))
     if refusal:
         return Decision(refusal, state)
     assert case is not None
-    approver = approver_of(command.actor, case, now)
+    approver = approver_of(command.actor, case, on.now)
     approve = command.choice is Choice.APPROVE
     vote = Vote(approver=approver, decision_id=command.decision_id, approve=approve, reason=command.reason)
-    case = replace(_seen(case, now), votes=(*case.votes, vote))
+    case = replace(_seen(case, on.now), votes=(*case.votes, vote))
     proposal = state.proposals[command.decision_id]
     if not approve:
         return _refused(state, case, proposal, vote)
@@ -81,19 +82,19 @@ def decide_case(here: Here, command: DecideCase, now: datetime) -> Ruling:
     need = state.rulings[command.decision_id].need
     if len({one.subject for one in agreed}) < max(case.needs.count, need.count if need else 1):
         return Decision(Reason.VOTE_COUNTED, with_case(state, case), (given,))
-    return _cleared(here, state, case, proposal, vote, (given,), tuple(agreed), now)
+    return _cleared(on, state, case, proposal, vote, (given,), tuple(agreed))
 
 
-def settle(here: Here, command: SettleCase, now: datetime) -> Ruling:
+def settle(on: Occasion, command: SettleCase) -> Ruling:
     """A person says what became of an uncertain effect."""
-    state = here.state or Escalation()
+    state = on.here.state or Escalation()
     case = state.cases.get(command.case_id)
-    if refusal := _may(case, command.actor, None, now):
+    if refusal := _may(case, command.actor, None, on.now):
         return Decision(refusal, state)
     assert case is not None
     if case.kind is not CaseKind.UNCERTAIN:
         return Decision(Reason.OPTION_UNKNOWN, state)
-    approver = approver_of(command.actor, case, now)
+    approver = approver_of(command.actor, case, on.now)
     made = ApprovalGiven if command.settled is Settled.APPLIED else ApprovalRefused
     said = made(
         case_id=case.case_id,
@@ -102,17 +103,17 @@ def settle(here: Here, command: SettleCase, now: datetime) -> Ruling:
         approver=approver,
         reason=command.reason,
     )
-    after = with_case(state, replace(_seen(case, now), status=Status.RESOLVED, closed_at=now))
+    after = with_case(state, replace(_seen(case, on.now), status=Status.RESOLVED, closed_at=on.now))
     return Decision(Reason.SETTLED, after, (said, CaseResolved(case_id=case.case_id, chosen=None, by=(approver,))))
 
 
-def expired(here: Here, deadline: CaseDeadline, now: datetime) -> Ruling:
+def expired(on: Occasion, deadline: CaseDeadline) -> Ruling:
     """Nobody decided in time."""
-    state = here.state or Escalation()
+    state = on.here.state or Escalation()
     case = state.cases.get(deadline.case_id)
     if case is None or case.status is not Status.OPEN:
         return Decision(Reason.CASE_CLOSED, state)
-    after = ended(with_case(state, replace(case, status=Status.EXPIRED, closed_at=now)), *open_options(case))
+    after = ended(with_case(state, replace(case, status=Status.EXPIRED, closed_at=on.now)), *open_options(case))
     events: list[Event] = [CaseExpired(case_id=case.case_id, if_ignored=case.if_ignored)]
     events += [denied(state.proposals[one], case.case_id, "expired") for one in open_options(case)]
     return Decision(Reason.EXPIRED, after, tuple(events))
@@ -200,20 +201,19 @@ def _refused(state: Escalation, case: Case, proposal: ActionProposed, vote: Vote
 
 
 def _cleared(
-    here: Here,
+    on: Occasion,
     state: Escalation,
     case: Case,
     proposal: ActionProposed,
     vote: Vote,
     said: tuple[Event, ...],
     approvers: tuple[Approver, ...],
-    now: datetime,
 ) -> Ruling:
-    plan = here.plans[proposal.plan_version].plan
+    plan = on.plan(proposal.plan_version)
     ruled = state.rulings[proposal.decision_id]
-    grant = cleared(proposal, approvers, case.case_id, ruled.stages, now, expiry(plan, now))
+    grant = cleared(proposal, approvers, case.case_id, ruled.stages, on.now, expiry(plan, on.now))
     others = [one for one in open_options(case) if one != proposal.decision_id]
-    case = replace(case, status=Status.RESOLVED, closed_at=now)
+    case = replace(case, status=Status.RESOLVED, closed_at=on.now)
     events: list[Event] = [*said, grant]
     events += [
         denied(state.proposals[one], case.case_id, "another_option", vote.approver, vote.reason) for one in others
@@ -222,16 +222,14 @@ def _cleared(
     if case.kind is CaseKind.TRIGGER:
         rejected = ", ".join(state.proposals[one].chosen for one in others) or "waiting"
         events.append(_override(case, proposal, vote, rejected))
-    ruled = replace(ruled, outcome="cleared", grant_id=grant.grant_id)
+    ruled = replace(ruled, outcome="cleared", grant_id=grant.grant_id, cleared_at=on.now)
     after = ended(with_case(state, case), *others)
     after = replace(after, rulings={**after.rulings, proposal.decision_id: ruled})
-    approved = approved_by(plan, proposal)
-    learned = replace(
-        here.shared,
-        frameworks=here.shared.frameworks | {approved},
-        learned=here.shared.learned | {approved},
-    )
-    shared = learned if case.kind is CaseKind.APPROVAL else None
+    shared = None
+    if case.kind is CaseKind.APPROVAL:
+        approved = {approved_by(plan, proposal): content(on.campaign, proposal, plan, on.now)}
+        known = on.here.shared
+        shared = replace(known, frameworks={**known.frameworks, **approved}, learned={**known.learned, **approved})
     return Decision(Reason.CLEARED_BY_PEOPLE, after, tuple(events), shared=shared)
 
 

@@ -14,7 +14,7 @@ from contracts.monitor import TriggerFired
 from contracts.plan import Plan, Response
 from escalation.commands import AcknowledgeCase, DecideCase, RevokeClearance, SettleCase
 from escalation.domain import cases, proposals
-from escalation.domain.opening import Here, Ruling, case_of, new_case, opened
+from escalation.domain.opening import Here, Occasion, Ruling, case_of, new_case, opened
 from escalation.domain.state import (
     CaseDeadline,
     Directory,
@@ -34,35 +34,35 @@ PLAN_MISSING = "plan_missing"
 
 def decide(here: Loaded[Escalation, Shared], message: Message, directory: Directory, now: datetime) -> Ruling:
     state = here.state or Escalation()
-    who = directory.of(message.meta.tenant)
+    on = Occasion(here, message.meta.campaign_id, directory.of(message.meta.tenant), now)
     match message.body:
         case PlanIssued() as issued:
-            return _on_plan(here, state, issued, who, now)
+            return _on_plan(on, state, issued)
         case ActionProposed() as proposal:
-            return proposals.proposed(here, state, proposal, who, now)
+            return proposals.proposed(on, state, proposal)
         case RuleAgain() as task:
-            return proposals.looked_at_again(here, state, task, who, now)
+            return proposals.looked_at_again(on, state, task)
         case KillSwitchChanged() as changed:
-            return _on_kill_switch(here, changed, who, now)
+            return _on_kill_switch(on, changed)
         case TriggerFired() as fired:
-            return _on_trigger(here, state, fired, message.meta, who, now)
+            return _on_trigger(on, state, fired, message.meta)
         case ActionUncertain() as uncertain:
-            return _on_uncertain(here, state, uncertain, who, now)
+            return _on_uncertain(on, state, uncertain)
         case ActionReconciled() as settled:
             return _on_reconciled(state, settled, now)
         case CampaignFinished():
             after, events = cases.withdrawn(replace(state, over=True), state.cases.values(), "campaign_finished", now)
             return Decision(Reason.WITHDRAWN if events else Reason.CAMPAIGN_OVER, after, tuple(events))
         case AcknowledgeCase() as command:
-            return cases.acknowledge(here, command, now)
+            return cases.acknowledge(on, command)
         case DecideCase() as command:
-            return cases.decide_case(here, command, now)
+            return cases.decide_case(on, command)
         case SettleCase() as command:
-            return cases.settle(here, command, now)
+            return cases.settle(on, command)
         case RevokeClearance() as command:
             return _revoke(state, command, now)
         case CaseDeadline() as deadline:
-            return cases.expired(here, deadline, now)
+            return cases.expired(on, deadline)
         case Notified() as notified:
             event = CaseNotified(case_id=notified.case_id, told=notified.told, transport=notified.transport)
             return Decision(Reason.NOTIFIED, state, (event,))
@@ -80,16 +80,16 @@ def while_waiting(_: Meta, version: int, now: datetime) -> Task:
     return Task(PlanMissing(version=version), now + timedelta(seconds=60))
 
 
-def _on_plan(here: Here, state: Escalation, issued: PlanIssued, who: Directory, now: datetime) -> Ruling:
+def _on_plan(on: Occasion, state: Escalation, issued: PlanIssued) -> Ruling:
     after = replace(state, author=issued.plan.authored_by)
     if PLAN_MISSING not in state.holds:
         return Decision(Reason.PLAN_KNOWN, after)
-    missing = tuple(version for version in state.missing_plans if version not in here.plans)
+    missing = tuple(version for version in state.missing_plans if version not in on.here.plans)
     after = replace(after, missing_plans=missing)
     if missing:
         return Decision(Reason.PLAN_KNOWN, after)
     after = replace(after, holds=tuple(hold for hold in state.holds if hold != PLAN_MISSING))
-    again = proposals.ruled_again(here, after, who, now)
+    again = proposals.ruled_again(on, after)
     released = HoldReleased(because=PLAN_MISSING, decision_id=None)
     return replace(again, reason=Reason.PLAN_KNOWN, events=(released, *again.events))
 
@@ -104,29 +104,27 @@ def _on_plan_missing(here: Here, state: Escalation, version: int) -> Ruling:
     return Decision(Reason.PLAN_MISSING, after, (HoldPlaced(because=PLAN_MISSING, decision_id=None, until=None),))
 
 
-def _on_kill_switch(here: Here, changed: KillSwitchChanged, who: Directory, now: datetime) -> Ruling:
+def _on_kill_switch(on: Occasion, changed: KillSwitchChanged) -> Ruling:
     """Remembered for every campaign under it; the campaigns under a tenant's switch look for themselves."""
-    scope = frozenset({changed.scope})
+    here, scope = on.here, frozenset({changed.scope})
     kills = here.shared.kills | scope if changed.engaged else here.shared.kills - scope
     shared = replace(here.shared, kills=kills, switched=changed.engaged)
     if here.state is None:
         return Decision(Reason.KILL_SWITCH_CHANGED, None, shared=shared)
-    again = proposals.ruled_again(replace(here, shared=shared), here.state, who, now)
+    again = proposals.ruled_again(replace(on, here=replace(here, shared=shared)), here.state)
     return replace(again, reason=Reason.KILL_SWITCH_CHANGED, shared=shared)
 
 
-def _on_trigger(
-    here: Here, state: Escalation, fired: TriggerFired, meta: Meta, who: Directory, now: datetime
-) -> Ruling:
+def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta) -> Ruling:
     if fired.response not in ASKING or state.over:
-        return Decision(Reason.NOTED, here.state)
-    plan = here.plans[fired.plan_version].plan
+        return Decision(Reason.NOTED, on.here.state)
+    plan = on.plan(fired.plan_version)
     case_id = case_of(meta.event_id)
     if case_id in state.cases:
         return Decision(Reason.KNOWN, state)
     rules = {one.id: one for one in plan.policy.triggers}
     need = _need(plan, rules[fired.rule].role if fired.rule in rules else None)
-    case = new_case(plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity, who, now)
+    case = new_case(on, plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity)
     early = state.early_options.get(meta.event_id, ())
     case = replace(
         case,
@@ -140,13 +138,13 @@ def _on_trigger(
     return opened(replace(state, early_options=left), case)
 
 
-def _on_uncertain(here: Here, state: Escalation, uncertain: ActionUncertain, who: Directory, now: datetime) -> Ruling:
+def _on_uncertain(on: Occasion, state: Escalation, uncertain: ActionUncertain) -> Ruling:
     case_id = case_of(uncertain.effect_id)
     if case_id in state.cases:
         return Decision(Reason.KNOWN, state)
-    plan = here.plans[uncertain.plan_version].plan
+    plan = on.plan(uncertain.plan_version)
     need = _need(plan, None)
-    case = new_case(plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM, who, now)
+    case = new_case(on, plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM)
     case = replace(
         case,
         title=f"Did one mail to {uncertain.recipient_domain} leave? {uncertain.because}",

@@ -1,19 +1,32 @@
 """Cases: how one is opened, once per subject."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
 from chassis.decision import Decision, Loaded, Task
 from contracts.escalation import CaseKind, CaseOpened, Need
-from contracts.event import Severity
+from contracts.event import CampaignId, Severity
 from contracts.framing import named
 from contracts.plan import Plan
 from escalation.domain.state import Case, CaseDeadline, Directory, Escalation, Notify, Reason, Shared
 
 Ruling: TypeAlias = Decision[Escalation, Shared]
 Here: TypeAlias = Loaded[Escalation, Shared]
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What every decision rests on beside the campaign's state and the message."""
+
+    here: Here
+    campaign: CampaignId
+    who: Directory
+    now: datetime
+
+    def plan(self, version: int) -> Plan:
+        return self.here.plans[version].plan
 
 
 def case_of(subject: UUID, nth: int = 1) -> UUID:
@@ -45,9 +58,7 @@ def opened(state: Escalation, case: Case) -> Ruling:
     return Decision(Reason.CASE_OPENED, with_case(state, case), (event,), tasks)
 
 
-def new_case(
-    plan: Plan, kind: CaseKind, subject: UUID, need: Need, severity: Severity, who: Directory, now: datetime
-) -> Case:
+def new_case(on: Occasion, plan: Plan, kind: CaseKind, subject: UUID, need: Need, severity: Severity) -> Case:
     """A case about `subject`, without the words that its kind gives it."""
     return Case(
         case_id=case_of(subject),
@@ -58,7 +69,7 @@ def new_case(
         title="",
         because="",
         if_ignored="",
-        opened_at=now,
-        deadline=now + plan.policy.deadlines.case,
-        told=who.who(need, plan.authored_by),
+        opened_at=on.now,
+        deadline=on.now + plan.policy.deadlines.case,
+        told=on.who.who(need, plan.authored_by),
     )

@@ -12,8 +12,9 @@ from contracts.event import Event
 from contracts.plan import Plan
 from escalation.domain import rulings
 from escalation.domain.cases import approved_by
-from escalation.domain.opening import Here, Ruling, case_of, new_case, opened, with_case
-from escalation.domain.state import Case, Directory, Escalation, Reason, RuleAgain, Ruled, Status
+from escalation.domain.difference import Content, Difference, content, difference
+from escalation.domain.opening import Occasion, Ruling, case_of, new_case, opened, with_case
+from escalation.domain.state import Case, Escalation, Reason, RuleAgain, Ruled, Status
 from policy.rule import HOLD_IN_PLACE, KILL_SWITCH, rule
 from policy.rule import Ruling as Verdicts
 from policy.stages import Facts, Hold, Verdict
@@ -22,19 +23,19 @@ LOOK_AGAIN = timedelta(seconds=30)
 """How soon a proposal is ruled again that a kill switch keeps back: the switch may be another row's."""
 
 
-def proposed(here: Here, state: Escalation, proposal: ActionProposed, who: Directory, now: datetime) -> Ruling:
+def proposed(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
     if proposal.decision_id in state.proposals:
         return Decision(Reason.KNOWN, state)
-    return _ruled(here, state, proposal, who, now)
+    return _ruled(on, state, proposal)
 
 
-def ruled_again(here: Here, state: Escalation, who: Directory, now: datetime) -> Ruling:
+def ruled_again(on: Occasion, state: Escalation) -> Ruling:
     """A hold or kill switch changed: what waited for it is ruled in the order it came."""
     events: list[Event] = []
     tasks: list[Task] = []
     waiting = [one for one in state.rulings.values() if _waits(one)]
     for ruled in sorted(waiting, key=lambda one: (one.at, one.decision_id)):
-        decided = _again(here, state, ruled, who, now)
+        decided = _again(on, state, ruled)
         assert decided.state is not None
         state = decided.state
         events += decided.events
@@ -42,15 +43,15 @@ def ruled_again(here: Here, state: Escalation, who: Directory, now: datetime) ->
     return Decision(Reason.RULED_AGAIN, state, tuple(events), tuple(tasks))
 
 
-def looked_at_again(here: Here, state: Escalation, task: RuleAgain, who: Directory, now: datetime) -> Ruling:
+def looked_at_again(on: Occasion, state: Escalation, task: RuleAgain) -> Ruling:
     """Is the kill switch still engaged? Then look again later."""
     ruled = state.rulings.get(task.decision_id)
     if ruled is None or not _waits(ruled):
         return Decision(Reason.NOTED, state)
-    decided = _again(here, state, ruled, who, now)
+    decided = _again(on, state, ruled)
     assert decided.state is not None
     if decided.state.rulings[task.decision_id].because == ruled.because == KILL_SWITCH:
-        return replace(decided, tasks=(Task(task, now + LOOK_AGAIN),))
+        return replace(decided, tasks=(Task(task, on.now + LOOK_AGAIN),))
     return decided
 
 
@@ -59,8 +60,8 @@ def _waits(ruled: Ruled) -> bool:
     return ruled.outcome == Verdict.HELD.value and ruled.because in (HOLD_IN_PLACE, KILL_SWITCH)
 
 
-def _again(here: Here, state: Escalation, ruled: Ruled, who: Directory, now: datetime) -> Ruling:
-    decided = _ruled(here, state, state.proposals[ruled.decision_id], who, now)
+def _again(on: Occasion, state: Escalation, ruled: Ruled) -> Ruling:
+    decided = _ruled(on, state, state.proposals[ruled.decision_id])
     assert decided.state is not None
     after = decided.state.rulings[ruled.decision_id]
     if (after.outcome, after.because) == (ruled.outcome, ruled.because):  # nothing new, and its task is under way
@@ -69,15 +70,15 @@ def _again(here: Here, state: Escalation, ruled: Ruled, who: Directory, now: dat
     return replace(decided, reason=Reason.RULED_AGAIN, events=(released, *decided.events))
 
 
-def _ruled(here: Here, state: Escalation, proposal: ActionProposed, who: Directory, now: datetime) -> Ruling:
-    issued = here.plans[proposal.plan_version]
+def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
+    issued = on.here.plans[proposal.plan_version]
     facts = Facts(
         holds=tuple(Hold(hold) for hold in state.holds),
-        kills=tuple(sorted(scope.value for scope in here.shared.kills)),
-        newest_plan=max(here.plans),
-        framework_approved=approved_by(issued.plan, proposal) in here.shared.frameworks,
+        kills=tuple(sorted(scope.value for scope in on.here.shared.kills)),
+        newest_plan=max(on.here.plans),
+        framework_approved=approved_by(issued.plan, proposal) in on.here.shared.frameworks,
     )
-    ruling = rule(proposal, issued, facts, now)
+    ruling = rule(proposal, issued, facts, on.now)
     ruled = Ruled(
         decision_id=proposal.decision_id,
         outcome=ruling.verdict.value,
@@ -88,7 +89,8 @@ def _ruled(here: Here, state: Escalation, proposal: ActionProposed, who: Directo
         newest_plan=facts.newest_plan,
         framework_approved=facts.framework_approved,
         need=ruling.need,
-        at=now,
+        at=on.now,
+        difference=_difference(on, state, proposal),
     )
     state = replace(
         state,
@@ -100,35 +102,59 @@ def _ruled(here: Here, state: Escalation, proposal: ActionProposed, who: Directo
         return Decision(Reason.CAMPAIGN_OVER, rulings.ended(state, proposal.decision_id), (over,))
     match ruling.verdict:
         case Verdict.CLEARED:
-            return _cleared(state, proposal, issued.plan, ruled, now)
+            return _cleared(state, proposal, issued.plan, ruled, on.now)
         case Verdict.NEEDS_PEOPLE:
-            return _asked(here, state, proposal, ruling, who, now)
+            return _asked(on, state, proposal, ruling)
         case Verdict.DENIED:
             state = rulings.ended(state, proposal.decision_id)
             no = rulings.denied(proposal, None, ruling.because, stages=ruling.stages)
             return Decision(Reason.HELD, state, (no,))
         case Verdict.HELD:
             held = HoldPlaced(because=ruling.because, decision_id=proposal.decision_id, until=None)
-            again = Task(RuleAgain(decision_id=proposal.decision_id), now + LOOK_AGAIN)
+            again = Task(RuleAgain(decision_id=proposal.decision_id), on.now + LOOK_AGAIN)
             return Decision(Reason.HELD, state, (held,), (again,) if ruling.because == KILL_SWITCH else ())
+
+
+def _difference(on: Occasion, state: Escalation, proposal: ActionProposed) -> Difference | None:
+    """Beside the last approval in this campaign of the same act, else of the framework, else none."""
+    plan, action = on.plan(proposal.plan_version), proposal.action
+    proposed = content(on.campaign, proposal, plan, on.now)
+    known: list[Content] = []
+    for ruled in state.rulings.values():
+        other = state.proposals[ruled.decision_id]
+        same = (other.action.tool, other.action.verb) == (action.tool, action.verb)
+        if same and ruled.cleared_at is not None and not ruled.revoked:
+            known.append(content(on.campaign, other, on.plan(other.plan_version), ruled.cleared_at))
+    if not known:
+        frameworks = on.here.shared.frameworks
+        mine = frameworks.get(approved_by(plan, proposal))
+        known = (
+            [mine]
+            if mine is not None
+            else [
+                one
+                for key, one in frameworks.items()
+                if (key.framework, key.decision_type) == (plan.framework, proposal.decision_type)
+            ]
+        )
+    last = max(known, key=lambda one: (one.approved_at, one.decision_id), default=None)
+    return None if last is None else difference(last, proposed)
 
 
 def _cleared(state: Escalation, proposal: ActionProposed, plan: Plan, ruled: Ruled, now: datetime) -> Ruling:
     by = Approver(kind=ApproverKind.RULE, subject=plan.policy.rule_versions[0], role="rule", at=now)
     grant = rulings.cleared(proposal, (by,), None, ruled.stages, now, rulings.expiry(plan, now))
-    ruled = replace(ruled, grant_id=grant.grant_id)
+    ruled = replace(ruled, grant_id=grant.grant_id, cleared_at=now)
     after = replace(state, rulings={**state.rulings, proposal.decision_id: ruled})
     return Decision(Reason.CLEARED_BY_RULE, after, (grant,))
 
 
-def _asked(
-    here: Here, state: Escalation, proposal: ActionProposed, verdict: Verdicts, who: Directory, now: datetime
-) -> Ruling:
+def _asked(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: Verdicts) -> Ruling:
     if proposal.action.answers is not None:
-        return _option(here, state, proposal, proposal.action.answers, who, now)
+        return _option(on, state, proposal, proposal.action.answers)
     assert verdict.need is not None  # without a row only an option comes so far
-    plan = here.plans[proposal.plan_version].plan
-    case = new_case(plan, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity, who, now)
+    plan = on.plan(proposal.plan_version)
+    case = new_case(on, plan, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity)
     case = replace(
         case,
         title=proposal.title,
@@ -139,9 +165,7 @@ def _asked(
     return opened(state, case)
 
 
-def _option(
-    here: Here, state: Escalation, proposal: ActionProposed, trigger: UUID, who: Directory, now: datetime
-) -> Ruling:
+def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: UUID) -> Ruling:
     """An option joins its trigger's newest case, whichever of the two was read first.
 
     Where that case ended and settled nothing, the campaign is still halted: people are asked again.
@@ -155,11 +179,11 @@ def _option(
         after = with_case(state, replace(case, options=(*case.options, proposal.decision_id)))
         return Decision(Reason.OPTION_ADDED, after)
     last = max(about, key=lambda one: (one.closed_at or one.opened_at, one.opened_at))
-    plan = here.plans[proposal.plan_version].plan
-    if _in_force(state, last, plan, now):
+    plan = on.plan(proposal.plan_version)
+    if _in_force(state, last, plan, on.now):
         no = rulings.denied(proposal, last.case_id, "case_closed")
         return Decision(Reason.CASE_CLOSED, rulings.ended(state, proposal.decision_id), (no,))
-    fresh = new_case(plan, CaseKind.TRIGGER, trigger, last.needs, last.severity, who, now)
+    fresh = new_case(on, plan, CaseKind.TRIGGER, trigger, last.needs, last.severity)
     fresh = replace(
         fresh,
         case_id=case_of(trigger, len(about) + 1),

@@ -13,6 +13,7 @@ from contracts.decision import Approver, LegalClass, ReasonGiven, Stage
 from contracts.escalation import CaseKind, Need
 from contracts.event import Name, Severity, Sha256, Subject, Tenant, Value
 from contracts.executor import KillScope, PlanVersion
+from escalation.domain.difference import Content, Difference
 
 
 class Reason(StrEnum):
@@ -106,7 +107,10 @@ class Ruled:
     newest_plan: int = 1
     need: Need | None = None
     grant_id: UUID | None = None
+    cleared_at: datetime | None = None
     revoked: bool = False
+    difference: Difference | None = None
+    """Beside what was approved before; None where nothing of its kind was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +141,9 @@ class Approved(NamedTuple):
 class Shared:
     """What belongs to no campaign: the tenant's approved frameworks, and the kill switches over this key."""
 
-    frameworks: frozenset[Approved] = frozenset()
-    learned: frozenset[Approved] = frozenset()
+    frameworks: Mapping[Approved, Content] = field(default_factory=dict)
+    """With the content that each was approved for last."""
+    learned: Mapping[Approved, Content] = field(default_factory=dict)
     """New ones, to keep."""
     kills: frozenset[KillScope] = frozenset()
     switched: bool | None = None

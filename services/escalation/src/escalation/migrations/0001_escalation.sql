@@ -19,12 +19,16 @@ CREATE TABLE decision_index (
     PRIMARY KEY (tenant, decision_id)
 );
 
--- Frameworks that people approved once: a later send inside one needs no approval for its newness.
+-- Frameworks that people approved: a later send inside one needs no approval for its newness. `content` is what was
+-- approved last, so that the next card can say what differs. Of one decision type and legal class, for another is new.
 CREATE TABLE framework_approval (
-    tenant      text        NOT NULL,
-    framework   text        NOT NULL,
-    approved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant, framework)
+    tenant        text        NOT NULL,
+    framework     text        NOT NULL,
+    decision_type text        NOT NULL,
+    legal_class   text        NOT NULL,
+    approved_at   timestamptz NOT NULL,
+    content       jsonb       NOT NULL,
+    PRIMARY KEY (tenant, framework, decision_type, legal_class)
 );
 
 -- Who was told about which case: the inbox of each person.
@@ -34,4 +38,12 @@ CREATE TABLE notification (
     subject text        NOT NULL,
     told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, case_id, subject)
+);
+
+-- Engaged kill switches, by the key their events come under: a campaign, a tenant's row, or the row of tenant `*`.
+CREATE TABLE engaged_switch (
+    tenant      text        NOT NULL,
+    campaign_id uuid        NOT NULL,
+    engaged_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, campaign_id)
 );
