@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol
 from prometheus_client import Counter
 
 from chassis import dead_letters, plans
+from chassis.bounds import bounded
 from chassis.decision import Decision, Key, Loaded, Message, Shared, State, Task
 from chassis.metrics import DUPLICATES, EVENT_AGE
 from chassis.plans import Plans, Waiting
@@ -155,7 +156,7 @@ class _Book(Generic[State, Shared]):
     def _decide(self, message: Message) -> Decision[State, Shared]:
         key, tx = key_of(message.meta), self.tx
         loaded = self.loaded[key]
-        with span(type(message.body).__name__, message.meta) as traceparent:
+        with span(type(message.body).__name__, message.meta) as traceparent, bounded():
             decision = self.fold_.decide(loaded, message, self.fold_.policy, tx.now)
         shared = loaded.shared if decision.shared is None else decision.shared
         self.loaded[key] = self.touched[key] = replace(loaded, state=decision.state, shared=shared)

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from chassis import crashpoints, dead_letters
+from chassis.bounds import breathe
 from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
@@ -130,7 +131,7 @@ class Service:
         runs: list[Callable[[], Awaitable[None]]] = [self.relay.run]
         if parts.worker is not None:
             runs.append(parts.worker.run)
-        self.endless = [asyncio.create_task(_forever(run)) for run in parts.background]
+        self.endless = [asyncio.create_task(_forever(run)) for run in (breathe, *parts.background)]
         self.loops = [*(asyncio.create_task(_forever(run)) for run in runs), *self.endless]
         BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()
