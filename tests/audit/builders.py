@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chassis.records import Raw
 from chassis.signatures import Signer, Verifier
 from contracts.actions import ActionExecuted, Effect, EffectOutcome, EffectsRecorded
-from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, leaf_hash
+from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, ForgeryRecorded, body, chain_hash, leaf_hash
 from contracts.briefing import BriefAccepted
 from contracts.codec import Header, encode
 from contracts.decision import Approver, ApproverKind, ReasonGiven, Stage
@@ -135,7 +135,9 @@ def record(said: Fact[Event], offset: int = 0) -> Raw:
     """Its Kafka record, signed by whoever owns the topic where it must be."""
     headers, value = encode(said)
     if said.event.signed:
-        headers = (AUDIT if isinstance(said.event, CheckpointSigned) else ESCALATION).sign(headers, value)
+        headers = (AUDIT if isinstance(said.event, CheckpointSigned | ForgeryRecorded) else ESCALATION).sign(
+            headers, value
+        )
     return Raw("cluster", said.event.topic, 0, offset, said.event.key(said.meta), headers, value)
 
 

@@ -59,7 +59,7 @@ VALUES: dict[str, Any] = {
     "needs": {"role": "campaign_approver", "count": 1, "backup_role": "marketing_lead"}, "subject_id": ID,
     "title": "Send the follow-up to 588 people", "deadline": at(3600), "if_ignored": "Nothing is sent",
     "told": ("ana",), "transport": "inbox", "approver": ANA, "chosen": ID, "instead_of": "resume_all",
-    "size": 1000, "head": HASH,
+    "size": 1000, "head": HASH, "seq": 7, "leaf": HASH, "found": "invalid",
 }  # fmt: skip
 SPECIAL: dict[str, dict[str, Any]] = {
     "BriefSubmitted": {"brief": BriefDraft.model_validate(brief().model_dump())},

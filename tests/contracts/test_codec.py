@@ -196,3 +196,18 @@ def test_a_signature_holds_under_a_key_of_the_topics_owner_that_says_it_is_the_s
     signed = [*headers, ("ce_keyid", key_id.encode()), ("ce_signature", b"00")]
     found = decode(ActionCleared.topic, signed, value, verify=lambda *_: True)
     assert found.meta.signature is holds
+
+
+def test_a_record_whose_signature_does_not_hold_is_another_event_than_it_says() -> None:
+    """Otherwise it would be met first, and the real one left out as a repetition."""
+    real = fact(sample(ActionCleared))
+    headers, value = encode(real)
+    signed = [*headers, ("ce_keyid", b"escalation-1"), ("ce_signature", b"00")]
+    forged = [signed, headers, [*signed[:-1], ("ce_signature", b"01")]]
+    ids = [decode(ActionCleared.topic, one, value, verify=lambda *_: False).meta.event_id for one in forged]
+    ids.append(decode(ActionCleared.topic, signed, value + b" ", verify=lambda *_: False).meta.event_id)
+    assert len({*ids, real.meta.event_id}) == 5
+    held = decode(ActionCleared.topic, signed, value, verify=lambda *_: True).meta
+    assert held.event_id == real.meta.event_id
+    again = decode(ActionCleared.topic, signed, value, verify=lambda *_: False).meta
+    assert again.event_id in ids and again.source_id == str(real.meta.event_id)

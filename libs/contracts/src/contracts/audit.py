@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import ClassVar, TypeAlias
 
-from contracts.event import Count, Event, Sha256
+from contracts.event import Count, Event, Sha256, Signature
 from contracts.framing import f
 
 FIRST_PREVIOUS = bytes(32)
@@ -12,7 +12,7 @@ FIRST_PREVIOUS = bytes(32)
 
 
 class CheckpointSigned(Event):
-    """The tenant's chain up to `sequence_no` has this head; signed, so that a rewritten past shows."""
+    """The tenant's chain has this head after `size` records; signed, so that a rewritten past shows."""
 
     topic: ClassVar[str] = "audit.checkpoints.v1"
     type: ClassVar[str] = "io.handrail.checkpoint.signed.v1"
@@ -21,7 +21,18 @@ class CheckpointSigned(Event):
     head: Sha256
 
 
-CheckpointEvent: TypeAlias = CheckpointSigned
+class ForgeryRecorded(Event):
+    """Record `seq` of the tenant's chain came with a signature that did not hold: it is kept as evidence."""
+
+    topic: ClassVar[str] = "audit.checkpoints.v1"
+    type: ClassVar[str] = "io.handrail.forgery.recorded.v1"
+    signed: ClassVar[bool] = True
+    seq: Count
+    leaf: Sha256
+    found: Signature
+
+
+CheckpointEvent: TypeAlias = CheckpointSigned | ForgeryRecorded
 
 
 def body(topic: str, key: bytes, headers: Iterable[tuple[str, bytes]], value: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from contracts.actions import ActionEvent
-from contracts.audit import CheckpointSigned
+from contracts.audit import CheckpointEvent
 from contracts.briefing import PlanEvent
 from contracts.escalation import CaseEvent, OverrideRecorded, RulingEvent
 from contracts.event import Event
@@ -22,7 +22,7 @@ EVENTS: tuple[type[Event], ...] = (
     *get_args(RulingEvent),
     *get_args(CaseEvent),
     OverrideRecorded,
-    CheckpointSigned,
+    *get_args(CheckpointEvent),
 )
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 TOPICS: tuple[str, ...] = tuple(dict.fromkeys(event.topic for event in EVENTS))

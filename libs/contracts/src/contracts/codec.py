@@ -6,6 +6,7 @@ Meta is in headers, the value is the event alone. Source: CloudEvents Kafka Prot
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from contracts.catalogue import BY_TYPE
 from contracts.event import CampaignId, Event, Fact, Meta, Signature, Tenant, outside_id
-from contracts.framing import f
+from contracts.framing import f, named
 from contracts.signing import may_sign
 from contracts.strict import LIMIT_BYTES, Unreadable, check, moment
 
@@ -62,6 +63,12 @@ def signed_bytes(headers: Iterable[Header], value: bytes) -> bytes:
         if name.startswith("ce_") and name != "ce_signature":
             parts += [name.encode(), text]
     return f(*parts, value)
+
+
+def unproven_id(event_id: UUID, headers: Sequence[Header], value: bytes) -> UUID:
+    """The id of a record whose signature does not hold: it cannot take the place of the event that it says it is."""
+    signature = dict(headers).get("ce_signature", b"")
+    return named(str(event_id), "unproven", signature, sha256(signed_bytes(headers, value)).digest())
 
 
 def decode(
@@ -182,12 +189,15 @@ def _verified(
 ) -> Meta:
     """A signature holds under a key of the service that owns the topic, and that says that it is the source."""
     signature, key_id = attributes.get("ce_signature"), attributes.get("ce_keyid")
-    if not signature or not key_id:
-        return meta
-    try:
-        holds = may_sign(key_id, topic, meta.source) and verify(
-            key_id, signed_bytes(headers, value), bytes.fromhex(signature)
-        )
-    except ValueError:
-        holds = False
-    return replace(meta, signature=Signature.VALID if holds else Signature.INVALID, key_id=key_id)
+    found = Signature.MISSING
+    if signature and key_id:
+        try:
+            holds = may_sign(key_id, topic, meta.source) and verify(
+                key_id, signed_bytes(headers, value), bytes.fromhex(signature)
+            )
+        except ValueError:
+            holds = False
+        found = Signature.VALID if holds else Signature.INVALID
+    if found is not Signature.VALID:
+        meta = replace(meta, event_id=unproven_id(meta.event_id, headers, value))
+    return replace(meta, signature=found, key_id=key_id or None)

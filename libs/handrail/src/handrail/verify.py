@@ -2,7 +2,8 @@
 
 Recomputed are each record's leaf and chain hash, the numbers without a gap, the head that each checkpoint signs, and
 the signature of every event that must be signed. Only the public keys come from elsewhere: they must not come with the
-export.
+export. A record that was forged before it came is evidence when audit signed, in the chain, that it came like that; any
+other whose signature does not hold is a problem.
 
 What no export can show by itself: records cut off, or changed with the chain recomputed, after its last checkpoint, and
 a whole chain made anew by somebody who holds the keys. Against those, give heads that were kept elsewhere as `anchors`.
@@ -19,9 +20,9 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, leaf_hash
+from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, ForgeryRecorded, body, chain_hash, leaf_hash
 from contracts.catalogue import OWNERS
-from contracts.codec import Undecodable, decode
+from contracts.codec import Undecodable, decode, unproven_id
 from contracts.event import Event, Fact, Signature, Tenant
 from contracts.signing import source_of, speaks_for
 from handrail.export import Entry, identity, parsed
@@ -78,6 +79,8 @@ class Report:
     head: str
     problems: tuple[Problem, ...]
     tenant: Tenant | None = None
+    forged: tuple[Problem, ...] = ()
+    """Records that came with a signature that did not hold, and of which audit signed so: evidence, not damage."""
 
     @property
     def ok(self) -> bool:
@@ -92,7 +95,9 @@ class Report:
         seal = f"signed up to record {self.sealed}"
         if loose:
             seal += f", {loose} after it not signed yet"
-        return f"OK: {seen}; {seal}; head {self.head}"
+        whole = f"OK: {seen}; {seal}; head {self.head}"
+        evidence = [f"evidence of a forgery, recorded as it came: {one}" for one in self.forged]
+        return "\n  ".join([whole, *evidence])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,15 @@ def verify(lines: Iterable[bytes], keys: Keys, anchors: Iterable[Anchor] = ()) -
     return chain.report()
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What becomes a problem at the end, before the `place`-th that was found meanwhile."""
+
+    place: int
+    leaf: bytes
+    problem: Problem
+
+
 @dataclass(slots=True)
 class _Chain:
     """The chain as recomputed so far. After a bad record it goes on from what that one says of itself, so that one
@@ -159,6 +173,9 @@ class _Chain:
     events: set[UUID] = field(default_factory=set)
     checkpoints: int = 0
     sealed: int = 0
+    doubted: dict[int, Doubt] = field(default_factory=dict)
+    """Records whose signature does not hold, until audit's own word on them is met."""
+    forged: list[Problem] = field(default_factory=list)
 
     def take(self, number: int, line: bytes) -> None:
         try:
@@ -191,13 +208,14 @@ class _Chain:
             self._say(entry.seq, entry.event_id, What.IDENTITY, str(error))
             return
         self.tenant = self.tenant or tenant
-        if event_id != entry.event_id:
+        unproven = kind.signed and entry.event_id == unproven_id(event_id, entry.headers, entry.value)
+        if event_id != entry.event_id and not unproven:
             self._say(entry.seq, entry.event_id, What.IDENTITY, f"its headers say event {event_id}")
         if tenant != self.tenant:
             self._say(entry.seq, event_id, What.IDENTITY, f"of tenant {tenant}, in the chain of {self.tenant}")
-        if event_id in self.events:
-            self._say(entry.seq, event_id, What.IDENTITY, "this event has a record already")
-        self.events.add(event_id)
+        if entry.event_id in self.events:
+            self._say(entry.seq, entry.event_id, What.IDENTITY, "this event has a record already")
+        self.events.add(entry.event_id)
         if kind.topic != entry.topic:
             self._say(entry.seq, event_id, What.IDENTITY, f"{kind.type} belongs on {kind.topic}")
         elif kind.signed:
@@ -209,26 +227,36 @@ class _Chain:
         except Undecodable as error:
             self._say(entry.seq, entry.event_id, What.SIGNATURE, error.reason)
             return
+        if fact.meta.signature is not Signature.VALID:
+            problem = Problem(entry.seq, entry.event_id, What.SIGNATURE, self._why_not(entry, fact))
+            self.doubted[entry.seq] = Doubt(len(self.problems), entry.leaf, problem)
+        elif isinstance(fact.event, CheckpointSigned):
+            self._checkpoint(entry, fact.event)
+        elif isinstance(fact.event, ForgeryRecorded):
+            self._forgery(fact.event)
+
+    def _why_not(self, entry: Entry, fact: Fact[Event]) -> str:
         signer, owner = fact.meta.key_id or "", OWNERS[entry.topic]
         if fact.meta.signature is Signature.MISSING:
-            self._say(entry.seq, entry.event_id, What.SIGNATURE, f"{fact.event.type} is not signed")
-        elif signer not in self.keys.keys:
-            self._say(entry.seq, entry.event_id, What.SIGNATURE, f"no key {signer!r} was given")
-        elif not speaks_for(signer, owner):
-            self._say(entry.seq, entry.event_id, What.SIGNATURE, f"key {signer!r} does not speak for {owner}")
-        elif fact.meta.source != source_of(owner):
-            self._say(entry.seq, entry.event_id, What.SIGNATURE, f"says that it is from {fact.meta.source}")
-        elif fact.meta.signature is Signature.INVALID:
-            text = "its signature does not hold: forged before it was recorded, or changed since"
-            self._say(entry.seq, entry.event_id, What.SIGNATURE, text)
-        else:
-            self._checkpoint(entry, fact)
+            return f"{fact.event.type} is not signed"
+        if signer not in self.keys.keys:
+            return f"no key {signer!r} was given"
+        if not speaks_for(signer, owner):
+            return f"key {signer!r} does not speak for {owner}"
+        if fact.meta.source != source_of(owner):
+            return f"says that it is from {fact.meta.source}"
+        return "its signature does not hold: forged before it was recorded, or changed since"
 
-    def _checkpoint(self, entry: Entry, fact: Fact[Event]) -> None:
-        if not isinstance(fact.event, CheckpointSigned):
-            return
+    def _forgery(self, said: ForgeryRecorded) -> None:
+        """Audit signed that the record came like this: it is evidence, unless its bytes are others by now."""
+        doubt = self.doubted.get(said.seq)
+        if doubt is not None and doubt.leaf.hex() == said.leaf:
+            self.forged.append(doubt.problem)
+            del self.doubted[said.seq]
+
+    def _checkpoint(self, entry: Entry, said: CheckpointSigned) -> None:
         self.checkpoints += 1
-        size, head = fact.event.size, fact.event.head
+        size, head = said.size, said.head
         if not self._had(size, head, before=self.records):
             text = (
                 f"signs another head after {size} records: the chain was changed between {self.sealed + 1} and {size}"
@@ -246,6 +274,8 @@ class _Chain:
     def end(self, anchors: Iterable[Anchor]) -> None:
         if not self.records and not self.problems:
             self._say(0, None, What.EMPTY, "holds no record")
+        for doubt in reversed(self.doubted.values()):
+            self.problems.insert(doubt.place, doubt.problem)
         for anchor in anchors:
             if not self._had(anchor.size, anchor.head, before=self.records + 1):
                 text = f"was {anchor.head[:16]}... after {anchor.size} records: cut off, or another chain"
@@ -253,7 +283,8 @@ class _Chain:
 
     def report(self) -> Report:
         head = self.previous.hex()
-        return Report(self.records, self.checkpoints, self.sealed, head, tuple(self.problems), self.tenant)
+        problems, forged = tuple(self.problems), tuple(self.forged)
+        return Report(self.records, self.checkpoints, self.sealed, head, problems, self.tenant, forged)
 
     def _say(self, seq: int, event_id: UUID | None, what: What, text: str) -> None:
         self.problems.append(Problem(seq, event_id, what, text))

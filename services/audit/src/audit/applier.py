@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from audit import store
-from audit.metrics import CONFLICTS, FAILURES, LAG, RECORDS
+from audit.metrics import CONFLICTS, FAILURES, FORGERIES, LAG, RECORDS
 from chassis import dead_letters
 from chassis.metrics import DUPLICATES, EVENT_AGE
 from chassis.postgres import Transaction
 from chassis.records import Raw, Received
-from contracts.audit import body, leaf_hash
-from contracts.event import Event, Fact, Tenant
+from contracts.audit import ForgeryRecorded, body, leaf_hash
+from contracts.event import Event, Fact, Signature, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,19 @@ class AuditApplier:
                     tx.after(partial(LAG.set, age))
         for tenant in sorted(by_tenant):
             records = by_tenant[tenant]
-            await store.append(tx.conn, tenant, records)
-            for _, fact in records:
+            placed = await store.append(tx.conn, tenant, records)
+            for (_, fact), (seq, leaf) in zip(records, placed, strict=True):
                 tx.after(RECORDS.labels(kind=fact.event.topic).inc)
+                if fact.event.signed and fact.meta.signature is not Signature.VALID:
+                    _doubt(tx, fact, seq, leaf)
         if again:
             await _compare(tx, again)
+
+
+def _doubt(tx: Transaction, fact: Fact[Event], seq: int, leaf: bytes) -> None:
+    """Say, signed, that it came like this: whoever verifies the chain later can tell it from a changed record."""
+    tx.publish(fact.meta, [ForgeryRecorded(seq=seq, leaf=leaf.hex(), found=fact.meta.signature)])
+    tx.after(FORGERIES.inc)
 
 
 async def _compare(tx: Transaction, again: Sequence[tuple[Raw, Fact[Event]]]) -> None:

@@ -9,6 +9,7 @@ CHECKPOINTS = Counter("handrail_audit_checkpoints", "Heads signed.")
 CHECKPOINT_FAILURES = Counter("handrail_audit_checkpoint_failures", "Heads that could not be signed.")
 FAILURES = Counter("handrail_audit_append_failures", "Batches that could not be appended and were rolled back.")
 CONFLICTS = Counter("handrail_audit_conflicts", "Records with other bytes under a stored event id.")
+FORGERIES = Counter("handrail_audit_forgeries", "Records kept although their signature did not hold.")
 VERIFICATIONS = Counter("handrail_audit_verifications", "Recomputations of stored records.", ["result"])
 LAG = Gauge("handrail_audit_lag_seconds", "From the newest fact of ours in the last batch to its being stored.")
 

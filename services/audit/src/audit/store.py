@@ -23,7 +23,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 _UNSIGNED = """
 SELECT h.tenant FROM head AS h
  WHERE EXISTS (SELECT 1 FROM record AS r
-                WHERE r.tenant = h.tenant AND r.seq > h.signed AND r.topic <> 'audit.checkpoints.v1')
+                WHERE r.tenant = h.tenant AND r.seq > h.signed AND r.type <> 'io.handrail.checkpoint.signed.v1')
 """
 _HEAD_OF = "SELECT seq, hash, signed FROM head WHERE tenant = $1"
 _BY_DECISION = "SELECT * FROM record WHERE (tenant, decision_id) = ($1, $2) ORDER BY seq"
@@ -50,27 +50,29 @@ class Stored:
     hash: bytes
 
 
-async def append(conn: Conn, tenant: Tenant, records: Sequence[tuple[Raw, Fact[Event]]]) -> None:
-    """Append `records` to the tenant's chain, in order, under its lock."""
+async def append(conn: Conn, tenant: Tenant, records: Sequence[tuple[Raw, Fact[Event]]]) -> list[tuple[int, bytes]]:
+    """Append `records` to the tenant's chain, in order, under its lock. Returns (seq, leaf) of each."""
     await conn.execute(_HEAD, tenant, FIRST_PREVIOUS)
     head = await conn.fetchrow(_LOCK, tenant)
     assert head is not None
     seq, previous = head["seq"], head["hash"]
-    rows = []
+    rows, placed = [], []
     for raw, fact in records:
         seq += 1
         record_body = body(raw.topic, raw.key or b"", raw.headers, raw.value or b"")
-        link = chain_hash(seq, previous, record_body)
+        link, leaf = chain_hash(seq, previous, record_body), leaf_hash(record_body)
+        placed.append((seq, leaf))
         rows.append(
             (
                 tenant, seq, fact.meta.event_id, fact.meta.campaign_id, getattr(fact.event, "decision_id", None),
-                fact.event.type, raw.topic, raw.key or b"", raw.flat_headers, raw.value or b"", leaf_hash(record_body),
+                fact.event.type, raw.topic, raw.key or b"", raw.flat_headers, raw.value or b"", leaf,
                 previous, link, fact.meta.occurred_at,
             )
         )  # fmt: skip
         previous = link
     await conn.executemany(_APPEND, rows)
     await conn.execute(_MOVE, tenant, seq, previous)
+    return placed
 
 
 async def unsigned(conn: Conn) -> list[Tenant]:
