@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from handrail import keys
 from handrail.local import ports
 
 SECONDS = 30
+SENDERS_TOKEN = "the-senders-token"
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -47,6 +49,7 @@ class Running:
     smtp_port: int
     http_port: int
     receiver_port: int
+    api_port: int
     ledger: Path
     keys: keys.Keys
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
@@ -59,9 +62,13 @@ class Running:
         receiver = f"http://127.0.0.1:{self.receiver_port}"
         token = self.folder / "token"
         token.write_text("the-token\n")
+        senders = self.folder / "senders-token"
+        senders.write_text(f"{SENDERS_TOKEN}\n")
         options = {
             "--smtp-port": self.smtp_port,
             "--http-port": self.http_port,
+            "--api-port": self.api_port,
+            "--api-token": senders,
             "--seed": 7,
             "--pace": 0,
             "--ledger": self.ledger,
@@ -104,12 +111,19 @@ def world_keys(tmp_path_factory: pytest.TempPathFactory) -> keys.Keys:
     return keys.init(tmp_path_factory.mktemp("world") / "keys")
 
 
-@pytest.fixture
-def running(tmp_path: Path, world_keys: keys.Keys) -> Iterator[Running]:
-    smtp, status, receiver = ports.free(3)
-    found = Running(tmp_path, smtp, status, receiver, tmp_path / "ledger.jsonl", world_keys)
+@contextmanager
+def outside(folder: Path, world_keys: keys.Keys) -> Iterator[Running]:
+    """A place for a world; what was started there is stopped afterwards."""
+    smtp, status, receiver, api = ports.free(4)
+    found = Running(folder, smtp, status, receiver, api, folder / "ledger.jsonl", world_keys)
     yield found
     for process in found.processes:
         process.terminate()
     for process in found.processes:
         process.wait(10)
+
+
+@pytest.fixture
+def running(tmp_path: Path, world_keys: keys.Keys) -> Iterator[Running]:
+    with outside(tmp_path, world_keys) as found:
+        yield found

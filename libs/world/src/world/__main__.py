@@ -9,7 +9,7 @@ import httpx
 from aiosmtpd.smtp import SMTP
 
 from world import config as configuration
-from world import status
+from world import status, web
 from world.config import Config
 from world.outside import Outside
 
@@ -36,6 +36,8 @@ async def run(config: Config) -> None:
         servers = [mail_server]
         if config.http_port is not None:
             servers.append(await status.serve(config.host, config.http_port, pages))
+        if config.api_port is not None:
+            servers.append(await web.serve(config.host, config.api_port, outside.desk.answer))
         loops = [asyncio.create_task(door.run()) for door in (outside.provider, outside.crm)]
         for task in loops:
             task.add_done_callback(lambda _: stop.set())

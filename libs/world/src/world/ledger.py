@@ -1,8 +1,12 @@
-"""What was received, for judges: one JSON line per mail, on disk before the sender is told that it was taken."""
+"""What was received, for judges: one JSON line per applied effect, on disk before the sender is told of it.
+
+It is also all that the doors know of the past: the keys, external ids and references of mails they have taken.
+"""
 
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +15,17 @@ from world.mail import Received
 
 FULL = 200_000
 """Mails after which no more is taken: what is counted here stays in memory."""
+SMTP = "smtp"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mail that was taken under a reference of the sender's."""
+
+    id: str
+    at: datetime
+    request: str
+    """SHA-256 of the request's body, in hex."""
 
 
 @dataclass(slots=True)
@@ -23,14 +38,7 @@ class Counts:
     by_domain: Counter[str] = field(default_factory=Counter)
     by_effect: Counter[str] = field(default_factory=Counter)
     by_address: Counter[str] = field(default_factory=Counter)
-
-    def add(self, address: str, domain: str, effect_id: str, dkim: bool, one_click: bool) -> None:
-        self.mails += 1
-        self.dkim_failed += not dkim
-        self.without_one_click += not one_click
-        self.by_domain[domain] += 1
-        self.by_effect[effect_id] += 1
-        self.by_address[address] += 1
+    by_tool: Counter[str] = field(default_factory=Counter)
 
 
 class Ledger:
@@ -38,6 +46,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.counts = Counts()
+        self._known: dict[tuple[str, str], list[Entry]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = self._take_in(path)
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -48,11 +57,18 @@ class Ledger:
     def full(self) -> bool:
         return self.counts.mails >= FULL
 
-    def append(self, mail: Received) -> None:
+    def known(self, tool: str, reference: str) -> Sequence[Entry]:
+        """What `tool` took under `reference`, oldest first."""
+        return self._known.get((tool, reference), ())
+
+    def append(self, mail: Received, tool: str = SMTP, reference: str = "", request: str = "") -> None:
         """Durable when this returns."""
         line = {
             "number": self.counts.mails + 1,
             "at": datetime.now(UTC).isoformat(),
+            "tool": tool,
+            "reference": reference,
+            "request": request,
             "recipient": mail.address,
             "domain": mail.domain,
             "message_id": mail.message_id,
@@ -66,10 +82,23 @@ class Ledger:
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")
         os.fsync(self._fd)
-        self.counts.add(mail.address, mail.domain, mail.effect_id, mail.dkim, mail.one_click)
+        self._count(line)
 
     def close(self) -> None:
         os.close(self._fd)
+
+    def _count(self, line: dict[str, object]) -> None:
+        counts, tool, reference = self.counts, str(line["tool"]), str(line["reference"])
+        counts.mails += 1
+        counts.dkim_failed += line["dkim"] is False
+        counts.without_one_click += not line["one_click"]
+        counts.by_domain[str(line["domain"])] += 1
+        counts.by_effect[str(line["effect_id"])] += 1
+        counts.by_address[str(line["recipient"])] += 1
+        counts.by_tool[tool] += 1
+        if reference:
+            entry = Entry(str(line["message_id"]), datetime.fromisoformat(str(line["at"])), str(line["request"]))
+            self._known.setdefault((tool, reference), []).append(entry)
 
     def _take_in(self, path: Path) -> int:
         """Count what is there already. Returns where its last whole line ends."""
@@ -79,9 +108,6 @@ class Ledger:
                 for line in lines:
                     if not line.endswith(b"\n"):
                         break
-                    said = json.loads(line)
-                    self.counts.add(
-                        said["recipient"], said["domain"], said["effect_id"], said["dkim"], said["one_click"]
-                    )
+                    self._count(json.loads(line))
                     whole += len(line)
         return whole

@@ -31,9 +31,10 @@ class Received:
     recipient_hash: str
     digest: str
     """Of subject, text and html as they were read from the mail."""
-    dkim: bool
+    dkim: bool | None
+    """None where the provider behind the door signs by itself."""
     one_click: bool
-    """Both headers of RFC 8058 are there, and the signature covers them."""
+    """Both headers of RFC 8058 are there, and the signature, where the sender makes it, covers them."""
     unsubscribe_url: str | None
 
     @property
@@ -75,6 +76,48 @@ def read(raw: bytes, address: str, dns: Dns) -> Received:
         and {b"list-unsubscribe", b"list-unsubscribe-post"} <= signed,
         unsubscribe_url=url.group(1) if url else None,
     )
+
+
+def from_json(body: bytes, message_id: str) -> Received:
+    """A mail as the doors over HTTP take it: JSON of `to`, `subject`, `text`, `html`, `headers` and `metadata`.
+
+    Raises ValueError for what is no such mail.
+    """
+    said = json.loads(body)
+    if not isinstance(said, dict):
+        raise ValueError("a mail is an object")
+    to, subject, text, html = (_text(said, name) for name in ("to", "subject", "text", "html"))
+    headers = {name.lower(): value for name, value in _texts(said, "headers").items()}
+    arguments = _texts(said, "metadata")
+    if to.count("@") != 1:
+        raise ValueError("`to` is not one address")
+    url = _URL.search(headers.get("list-unsubscribe", ""))
+    return Received(
+        address=to,
+        domain=to.rpartition("@")[2].lower(),
+        message_id=message_id,
+        tenant=arguments.get("tenant", ""),
+        campaign_id=arguments.get("campaign_id", ""),
+        effect_id=arguments.get("effect_id", ""),
+        recipient_hash=arguments.get("recipient_hash", ""),
+        digest=digest(subject, text, html),
+        dkim=None,
+        one_click=url is not None and headers.get("list-unsubscribe-post") == _ONE_CLICK,
+        unsubscribe_url=url.group(1) if url else None,
+    )
+
+
+def _text(said: dict[str, object], name: str) -> str:
+    if not isinstance(value := said.get(name), str):
+        raise ValueError(f"`{name}` is not a text")
+    return value
+
+
+def _texts(said: dict[str, object], name: str) -> dict[str, str]:
+    value = said.get(name, {})
+    if not isinstance(value, dict) or not all(isinstance(one, str) for pair in value.items() for one in pair):
+        raise ValueError(f"`{name}` is not an object of texts")
+    return value
 
 
 def _part(mail: EmailMessage, kind: str) -> str:
