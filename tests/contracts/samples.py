@@ -67,6 +67,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "ContactEventReported": {"kind": "demo_booked", "value": euros(120)},
     "ArtefactDrafted": {"kind": "email", "revision": 1},
     "ArtefactChecked": {"revision": 1},
+    "MailTested": {"revision": 1, "sent": True, "because": "accepted"},
     "ChecklistItemWaived": {"reason": "the seed list is away for maintenance"},
     "RecipientSuppressed": {"reason": "unsubscribe"},
     "KillSwitchChanged": {"reason": "the sender domain is under attack"},

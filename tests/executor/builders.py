@@ -79,6 +79,8 @@ class Story:
     suppressed: frozenset[str] = frozenset()
     uncertain: Mapping[UUID, Uncertain] = field(default_factory=dict)
     switch: Switch | None = None
+    killed: bool = False
+    tests: tuple[datetime, ...] = ()
 
     def tell(self, body: Value | TaskFailed, **about: Any) -> Decision[Campaign, Shared]:
         """Decide about `body`; a grant is validly signed unless `about` says otherwise."""
@@ -86,7 +88,9 @@ class Story:
         about.setdefault("signature", Signature.VALID if signed else Signature.MISSING)
         record = ((("ce_type", b"signed"),), b"grant") if signed else None
         loaded = Loaded(
-            self.state, Shared(self.suppressed, self.uncertain, self.switch), {self.issued.plan.version: self.issued}
+            self.state,
+            Shared(self.suppressed, self.uncertain, self.switch, self.killed, self.tests),
+            {self.issued.plan.version: self.issued},
         )
         decision = decide(loaded, Message(meta(when=self.now, **about), body, record), None, self.now)
         self.state = decision.state

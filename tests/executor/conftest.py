@@ -118,12 +118,22 @@ def organisation(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     return path
 
 
+@pytest.fixture
+def smtp_port() -> int:
+    """Where nobody listens: what sends mail names a port of its own."""
+    return 9
+
+
 @pytest_asyncio.fixture
-async def house(db_for: MakeDb, key_folder: Path, organisation: Path, tmp_path: Path) -> AsyncIterator[House]:
+async def house(
+    db_for: MakeDb, key_folder: Path, organisation: Path, repository: Path, tmp_path: Path, smtp_port: int
+) -> AsyncIterator[House]:
     held = keys.Keys(key_folder)
     settings = Settings(
-        dsn=SecretStr("unused"), kafka="unused", organisation=organisation, tenant_keys=held.tenants,
-        smtp_host="127.0.0.1", smtp_port=9, dkim_key=held.dkim, dkim_domain="mail.acme.example", dkim_selector="hr1",
+        dsn=SecretStr("unused"), kafka="unused", organisation=organisation,
+        people=repository / "examples" / "people.yaml", tenant_keys=held.tenants,
+        smtp_host="127.0.0.1", smtp_port=smtp_port, dkim_key=held.dkim, dkim_domain="mail.acme.example",
+        dkim_selector="hr1",
         public_url="https://mail.acme.example", unsubscribe_key=held.unsubscribe, journal=tmp_path / "journal",
     )  # fmt: skip
     parts = Parts(

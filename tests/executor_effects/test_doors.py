@@ -75,6 +75,7 @@ async def house(db_for: MakeDb, keys: Keys, folder: Path, repository: Path) -> A
             "dsn": "unused",
             "kafka": "unused",
             "organisation": repository / "examples" / "organisation.yaml",
+            "people": repository / "examples" / "people.yaml",
             "tenant_keys": keys.tenants,
             "smtp_host": "127.0.0.1",
             "smtp_port": 1,

@@ -105,6 +105,20 @@ class ArtefactChecked(WorkEventBase):
     passed: bool
 
 
+class MailTested(WorkEventBase):
+    """A person had a draft sent to themselves: no recipient, no effect of the campaign."""
+
+    type: ClassVar[str] = "io.handrail.mail.tested.v1"
+    plan_version: PlanVersion
+    artefact: Name
+    revision: Annotated[int, Field(ge=1)]
+    content_hash: Sha256
+    actor: Subject
+    sent: bool
+    """False when it certainly did not leave."""
+    because: Name
+
+
 class ChecklistItemWaived(WorkEventBase):
     """A named person let a failing item of the launch checklist pass."""
 
@@ -216,6 +230,7 @@ WorkEvent: TypeAlias = (
     | StepFailed
     | ArtefactDrafted
     | ArtefactChecked
+    | MailTested
     | ChecklistItemWaived
     | CampaignLaunched
     | CampaignHalted

@@ -99,6 +99,20 @@ def waive(
     out().print(f"[green]{done.result.replace('_', ' ')}[/]")
 
 
+@app.command("test-send")
+def test_send(
+    campaign: CampaignId,
+    mail: Annotated[str, typer.Option(metavar="MAIL", help="Which draft: mail.attended or mail.no_show.")],
+    home: Home = HOME,
+    token: Token = None,
+    as_: As = None,
+) -> None:
+    """Send a draft to yourself, at the address that the directory has for you; nobody else gets it."""
+    with client(home, token, as_, ("marketer", "campaign_approver", "marketing_lead"), deciding=True) as handrail:
+        done = handrail.test_send(campaign, mail)
+    out().print(f"[green]{done.result.replace('_', ' ')}[/] it is on its way to you, marked as a test")
+
+
 @kill.callback()
 def _kill() -> None:
     """The kill switch: nothing leaves while it is engaged."""

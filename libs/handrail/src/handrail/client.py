@@ -137,6 +137,10 @@ class Client:
     def waive(self, campaign: UUID, item: str, reason: str) -> views.Done:
         return self._command("executor", f"/v1/campaigns/{campaign}/waivers", {"item": item, "reason": reason})
 
+    def test_send(self, campaign: UUID, artefact: str) -> views.Done:
+        """The draft to one's own address, as the directory of people has it."""
+        return self._command("executor", f"/v1/campaigns/{campaign}/test-sends", {"artefact": artefact})
+
     def kill_switch(self, scope: str, engaged: bool, reason: str) -> views.Done:
         body = {"engaged": engaged, "reason": reason}
         return self._command("executor", f"/v1/kill-switches/{scope}", body, method="PUT")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from chassis.commands import Answer
 from chassis.decision import Decision
 from executor.domain.state import Campaign, Reason
+from executor.domain.testing import LIMIT
 from executor.effects import Shared
 
 REFUSALS = {
@@ -15,20 +16,25 @@ REFUSALS = {
     Reason.HALTED_ALREADY: "it is halted already",
     Reason.NOT_HALTED: "only a halted campaign can be resumed",
     Reason.NOTHING_TO_WAIVE: "no such failing item: see the checklist in GET /v1/campaigns/{id}",
-    Reason.NEVER_WAIVED: "the law asks for it, or it is not done: no word takes its place; cancel, mend it, submit again",
+    Reason.NEVER_WAIVED: "the law asks for it, or it is not done: nobody waives that; cancel, mend it, submit again",
+    Reason.NOT_DRAFTED: "no such draft yet: see the artefacts in GET /v1/campaigns/{id}",
+    Reason.KILLED: "a kill switch is engaged: see GET /v1/kill-switches",
+    Reason.TOO_MANY_TESTS: f"{LIMIT} an hour: wait, or look at the previews",
     Reason.NOT_ENGAGED: "nothing to release: see GET /v1/kill-switches",
     Reason.NOTED: "no such campaign",
 }
+
+STATUS = {Reason.NOTED: 404, Reason.TOO_MANY_TESTS: 429, Reason.RELEASE_ASKED: 202, Reason.TEST_ASKED: 202}
 
 
 def reply(decision: Decision[Campaign, Shared]) -> Answer:
     """The decision as an answer: a refusal names its reason and the fix."""
     reason = Reason(decision.reason)
     if reason in REFUSALS and not decision.tasks:
-        body = {"title": reason.value, "status": 409, "fix": REFUSALS[reason]}
-        return Answer(404 if reason is Reason.NOTED else 409, json.dumps(body))
+        status = STATUS.get(reason, 409)
+        return Answer(status, json.dumps({"title": reason.value, "status": status, "fix": REFUSALS[reason]}))
     return Answer(
-        202 if reason is Reason.RELEASE_ASKED else 200,
+        STATUS.get(reason, 200),
         json.dumps({"result": reason.value, "events": [type(event).__name__ for event in decision.events]}),
     )
 

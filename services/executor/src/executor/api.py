@@ -10,14 +10,17 @@ from executor.api_audiences import Audiences
 from executor.api_campaigns import Campaigns
 from executor.api_kill_switch import KillSwitches
 from executor.api_previews import Previews
+from executor.api_test_sends import TestSends
 from executor.callers import Callers
+from executor.directory import Directory
 
 
-def routes(parts: Parts, tenant_keys: Callable[[Tenant], bytes | None]) -> list[Route]:
+def routes(parts: Parts, tenant_keys: Callable[[Tenant], bytes | None], directory: Directory) -> list[Route]:
     callers = Callers(parts)
     return [
         *Audiences(parts, callers, tenant_keys).routes(),
         *Campaigns(parts, callers).routes(),
         *Previews(parts, callers).routes(),
+        *TestSends(parts, callers, directory).routes(),
         *KillSwitches(parts, callers).routes(),
     ]

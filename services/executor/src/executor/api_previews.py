@@ -9,10 +9,9 @@ from starlette.routing import Route
 from chassis.problems import Problem
 from chassis.service import Parts
 from executor.answers import shown
-from executor.callers import Callers
+from executor.callers import LOOKERS, Callers
 from executor.domain.state import Campaign
 
-LOOKERS = ("marketer", "campaign_approver", "marketing_lead")
 NO_SCRIPTS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 _MAIL = """

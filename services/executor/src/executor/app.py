@@ -11,12 +11,12 @@ from contracts.briefing import PlanIssued
 from contracts.escalation import ActionCleared, CaseOpened
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeVerified, TriggerFired
-from executor import api, kill_switch, store
+from executor import api, directory, kill_switch, store
 from executor.api_unsubscribe import UnsubscribePages
 from executor.dispatch import Dispatcher
 from executor.domain.decide import decide
 from executor.domain.proposing import SEND, TOOL
-from executor.drafts import CheckMail, DraftMail, RenderMails
+from executor.drafts import CheckMail, DraftMail, RenderMails, SendTestMail
 from executor.effects import AssembleOptions, Dispatch
 from executor.journal import Journal
 from executor.mail import Stamp
@@ -25,6 +25,7 @@ from executor.preparation import Preparation
 from executor.sends import Sends
 from executor.settings import Settings
 from executor.smtp import SmtpTool
+from executor.tester import Tester
 from executor.writer import TemplateWriter
 from policy.organisation import load_organisation
 
@@ -32,7 +33,9 @@ from policy.organisation import load_organisation
 async def build(parts: Parts) -> None:
     settings = parts.settings
     assert isinstance(settings, Settings)
-    sender = load_organisation(settings.organisation).sender
+    organisation = load_organisation(settings.organisation)
+    sender = organisation.sender
+    people = directory.load(settings.people, organisation.tenant)
     unsubscribe_key = bytes.fromhex(settings.unsubscribe_key.read_text().strip())
     plans = Plans()
     dispatcher = Dispatcher(
@@ -45,6 +48,7 @@ async def build(parts: Parts) -> None:
         unsubscribe_key=unsubscribe_key,
         plans=plans,
     )
+    tester = Tester(parts.db, dispatcher.tool, sender, dispatcher.stamp, people, dispatcher.public_url)
     preparation = Preparation(parts.db, dispatcher, TemplateWriter(), plans)
     keys = load_keys(settings.tenant_keys)
     parts.applier = Fold(
@@ -70,6 +74,7 @@ async def build(parts: Parts) -> None:
         DraftMail.kind: Kind(DraftMail, preparation.draft),
         CheckMail.kind: Kind(CheckMail, preparation.check),
         RenderMails.kind: Kind(RenderMails, preparation.render),
+        SendTestMail.kind: Kind(SendTestMail, tester.work),
         Dispatch.kind: Kind(Dispatch, dispatcher.work, attempts=8),
         AssembleOptions.kind: Kind(AssembleOptions, preparation.options, attempts=10),
     }
@@ -81,4 +86,4 @@ async def build(parts: Parts) -> None:
 
     parts.measures = (measure,)
     parts.worker_slots = 3
-    parts.routes = [*api.routes(parts, keys.get), *UnsubscribePages(parts, unsubscribe_key).routes()]
+    parts.routes = [*api.routes(parts, keys.get, people), *UnsubscribePages(parts, unsubscribe_key).routes()]

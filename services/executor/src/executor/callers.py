@@ -14,6 +14,8 @@ from executor.domain.state import Campaign
 
 PEOPLE = ("marketer", "campaign_approver", "marketing_lead", "operator")
 READERS = (*PEOPLE, "auditor", "viewer")
+LOOKERS = ("marketer", "campaign_approver", "marketing_lead")
+"""Who may read mails."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from typing import assert_never
 
 from chassis.decision import Key
 from chassis.postgres import Conn
-from executor import kill_switch
+from executor import kill_switch, quota
 from executor.effects import (
     AbandonPlanned,
     Change,
+    CountTest,
     KeepGrant,
     MarkReported,
     RevokeGrant,
@@ -84,6 +85,8 @@ async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
                 seen.setdefault(effect, kind)
             case SetSwitch(scope=scope, switch=switch):
                 await kill_switch.change(conn, key, scope, switch)
+            case CountTest(subject=subject, asked_at=asked_at):
+                await quota.save(conn, key, subject, asked_at)
             case _:
                 assert_never(change)
     if seen:

@@ -37,6 +37,12 @@ class WaiveItem(Command):
     reason: Text
 
 
+class SendTest(Command):
+    """The draft of `artefact` to whoever asks, at their own address."""
+
+    artefact: Name
+
+
 class Unsubscribe(Command):
     reduces_risk: ClassVar[bool] = True
     recipient_hash: RecipientHash

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import ClassVar
 
 from chassis.decision import TaskBody
-from contracts.event import Count, Domain, Name, Sha256, Value
+from contracts.event import Count, Domain, Name, Sha256, Subject, Value
 from contracts.executor import CheckResult
 from contracts.framing import digest, f
 
@@ -124,6 +124,29 @@ class MailsRendered(Value):
     suppressed: Count
     by_artefact: tuple[tuple[Name, Count], ...]
     checks: tuple[CheckResult, ...]
+
+
+class SendTestMail(TaskBody):
+    """`actor` is who asked, and whose address it goes to; the address itself is looked up when it is sent."""
+
+    kind: ClassVar[str] = "test_send"
+    artefact: Name
+    plan_version: int
+    revision: int
+    content_hash: Sha256
+    actor: Subject
+
+
+class SentTest(Value):
+    """What became of one test mail; `sent` is False when it certainly did not leave."""
+
+    artefact: Name
+    plan_version: int
+    revision: int
+    content_hash: Sha256
+    actor: Subject
+    sent: bool
+    because: Name
 
 
 def by_segment(names: Sequence[str]) -> dict[str, str]:

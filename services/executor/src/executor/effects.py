@@ -152,8 +152,25 @@ class SetSwitch:
     switch: Switch
 
 
+@dataclass(frozen=True, slots=True)
+class CountTest:
+    """When a person asked for test mails within the last hour."""
+
+    subject: str
+    asked_at: tuple[datetime, ...]
+
+
 Change: TypeAlias = (
-    KeepGrant | RevokeGrant | AbandonPlanned | Settle | SetGuard | Suppress | SeeEvidence | MarkReported | SetSwitch
+    KeepGrant
+    | RevokeGrant
+    | AbandonPlanned
+    | Settle
+    | SetGuard
+    | Suppress
+    | SeeEvidence
+    | MarkReported
+    | SetSwitch
+    | CountTest
 )
 
 
@@ -175,6 +192,10 @@ class Shared:
     uncertain: Mapping[UUID, Uncertain] = field(default_factory=dict)
     switch: Switch | None = None
     """The kill switch that a command is about; None where there is no row."""
+    killed: bool = False
+    """Whether any kill switch over the campaign is engaged, for what asks about it."""
+    tests: tuple[datetime, ...] = ()
+    """When the person who asks for a test mail did so before."""
     changes: tuple[Change, ...] = ()
 
     def asking(self, *changes: Change) -> "Shared":

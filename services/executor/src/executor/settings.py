@@ -12,6 +12,8 @@ class Settings(ChassisSettings):
 
     organisation: Path
     """`organisation.yaml`: who writes, what may be linked to."""
+    people: Path
+    """`people.yaml`: where each person's own mail goes."""
     tenant_keys: Path
     """Keys under which addresses become recipient hashes."""
     smtp_host: str

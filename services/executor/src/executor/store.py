@@ -1,6 +1,7 @@
 """Campaigns' states, and the facts beside them that messages need: suppressions and uncertain effects."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -12,8 +13,8 @@ from chassis.states import States
 from contracts.escalation import ApprovalGiven, ApprovalRefused
 from contracts.event import Tenant
 from contracts.inbound import RecipientEventReported
-from executor import changes, kill_switch
-from executor.commands import EngageKillSwitch, ReleaseKillSwitch, Unsubscribe
+from executor import changes, kill_switch, quota
+from executor.commands import EngageKillSwitch, ReleaseKillSwitch, SendTest, Unsubscribe
 from executor.domain.state import Campaign
 from executor.effects import Shared, Switch, Uncertain
 
@@ -41,6 +42,8 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
     keys = {key_of(message.meta) for message in messages}
     states = await STATES.load(conn, {key_of(one.meta) for one in messages if not isinstance(one.body, SWITCHING)})
     switches: dict[Key, Switch | None] = {}
+    killed: dict[Key, bool] = {}
+    tests: dict[Key, tuple[datetime, ...]] = {}
     people: set[tuple[Tenant, str]] = set()
     effects: set[tuple[Key, UUID]] = set()
     for message in messages:
@@ -55,6 +58,10 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
             case EngageKillSwitch() | ReleaseKillSwitch() as command:
                 key = key_of(message.meta)
                 switches[key] = await kill_switch.known(conn, key, command.scope)
+            case SendTest() as command:
+                key = key_of(message.meta)
+                killed[key] = await kill_switch.engaged(conn, key)
+                tests[key] = await quota.load(conn, key, command.actor.subject)
             case _:
                 pass
     suppressed = await _suppressed(conn, people)
@@ -62,7 +69,13 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
     return {
         key: Loaded(
             states.get(key),
-            Shared(suppressed.get(key.tenant, frozenset()), uncertain.get(key, {}), switches.get(key)),
+            Shared(
+                suppressed=suppressed.get(key.tenant, frozenset()),
+                uncertain=uncertain.get(key, {}),
+                switch=switches.get(key),
+                killed=killed.get(key, False),
+                tests=tests.get(key, ()),
+            ),
         )
         for key in keys
     }

@@ -51,7 +51,7 @@ def of(service: str, replica: str, port: int, place: Place) -> dict[str, str]:
         settings |= {"TENANT_KEYS": str(keys.tenants)}
     if service in ("briefing", "executor"):
         settings |= {"ORGANISATION": str(place.organisation)}
-    if service == "escalation":
+    if service in ("escalation", "executor"):
         settings |= {"PEOPLE": str(place.people)}
     if service == "monitor":
         settings |= {"SENDGRID_KEY": str(keys.sendgrid_public)}

@@ -28,13 +28,23 @@ from executor.commands import (
     PauseCampaign,
     ReleaseKillSwitch,
     ResumeCampaign,
+    SendTest,
     Unsubscribe,
     WaiveItem,
 )
-from executor.domain import granting, halting, people, preparing, sending, switching
+from executor.domain import granting, halting, people, preparing, sending, switching, testing
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
-from executor.drafts import Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
+from executor.drafts import (
+    Checked,
+    CheckMail,
+    Drafted,
+    DraftMail,
+    MailsRendered,
+    RenderMails,
+    SendTestMail,
+    SentTest,
+)
 from executor.effects import AssembleOptions, Dispatch, Dispatched, OptionsAssembled, Shared
 
 
@@ -80,6 +90,12 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
             return preparing.rendered(here, state, body, meta)
         case WaiveItem():
             return preparing.waived(here, state, body, meta)
+        case SendTest():
+            return testing.asked(here, state, body, now)
+        case SentTest():
+            return testing.sent(state, body)
+        case TaskFailed(task=SendTestMail() as task):
+            return testing.failed(state, task)
         case ActionCleared():
             return granting.cleared(here, state, body, message, now)
         case ActionDenied():

@@ -86,3 +86,11 @@ CREATE TABLE snapshot (
     recipient_hash text NOT NULL,
     PRIMARY KEY (tenant, campaign_id, snapshot_hash, position)
 );
+
+-- When a person asked for test mails to themselves within the last hour.
+CREATE TABLE test_mail (
+    tenant   text          NOT NULL,
+    subject  text          NOT NULL,
+    asked_at timestamptz[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (tenant, subject)
+);
