@@ -72,6 +72,7 @@ def test_a_campaign_is_named_by_its_submission() -> None:
         ("ce_sequence", None, "ce_sequence is missing"),
         ("ce_source", b"\xff", "header 'ce_source' is not UTF-8"),
         ("ce_source", b"a\x00b", "header 'ce_source' is longer than 1024 or not printable"),
+        ("ce_source", b"a" * 1025, "header 'ce_source' is longer than 1024 or not printable"),
         ("ce_campaignid", b"", "attribute: badly formed hexadecimal UUID string"),
     ],
 )
@@ -85,6 +86,27 @@ def test_an_attribute_twice_is_refused() -> None:
     headers, value = encode(WORK)
     with pytest.raises(Undecodable, match="'ce_id' twice"):
         read([*headers, ("ce_id", b"x")], value)
+
+
+@pytest.mark.parametrize(
+    "foreign", [("tool", b"\xff"), ("tool", b"a\x00b"), ("tool", b"a" * 2000), ("content-type", b"application/json")]
+)
+def test_a_header_that_is_no_attribute_may_be_anything(foreign: Header) -> None:
+    headers, value = encode(WORK)
+    assert read([*headers, foreign], value) == WORK
+
+
+@pytest.mark.parametrize("name", ["tool", "ce_tool"])
+def test_a_header_without_a_value_is_refused(name: str) -> None:
+    headers: list[Any] = [*encode(WORK)[0], (name, None)]
+    with pytest.raises(Undecodable, match="has no value"):
+        read(headers, b"{}")
+
+
+def test_attributes_that_are_long_together_are_read() -> None:
+    headers, value = encode(WORK)
+    more = [(f"ce_more{n}", b"a" * 1000) for n in range(3)]
+    assert read([*headers, *more], value) == WORK
 
 
 def test_an_event_on_the_wrong_topic_is_refused() -> None:

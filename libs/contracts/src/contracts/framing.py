@@ -3,26 +3,29 @@
 `f(x, ...)` is, for each part, its length in 4 bytes big-endian and then its bytes: no two lists share an image.
 """
 
-from hashlib import sha256
-from uuid import UUID, uuid5
+from hashlib import sha1, sha256
+from struct import Struct
+from uuid import UUID
 
 NAMESPACE = UUID("6f1d9a52-6f0c-5c8e-9a37-2d1b7f0f4c11")
 """Every uuid5 of Handrail lives under this constant."""
+_NAMESPACE = NAMESPACE.bytes
+_length = Struct(">I").pack
 
 
 def f(*parts: bytes | str) -> bytes:
     """The framed bytes of `parts`; text is taken as UTF-8."""
-    out = bytearray()
+    out: list[bytes] = []
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        out += len(raw).to_bytes(4, "big")
-        out += raw
-    return bytes(out)
+        out += (_length(len(raw)), raw)
+    return b"".join(out)
 
 
 def named(*parts: bytes | str) -> UUID:
     """The same parts, the same id: uuid5 over the hex of the framed parts."""
-    return uuid5(NAMESPACE, f(*parts).hex())
+    name = f(*parts).hex().encode()
+    return UUID(bytes=sha1(_NAMESPACE + name, usedforsecurity=False).digest()[:16], version=5)
 
 
 def digest(*parts: bytes | str) -> str:
