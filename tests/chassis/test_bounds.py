@@ -26,6 +26,12 @@ async def main():
     watching.cancel()
 asyncio.run(main())
 """
+ENDING = """
+import atexit, signal
+from chassis.bounds import bounded
+atexit.register(lambda: print(signal.getitimer(signal.ITIMER_VIRTUAL)))
+with bounded(): pass
+"""
 
 
 @pytest.fixture
@@ -72,3 +78,8 @@ def test_a_process_that_does_not_breathe_ends_and_says_where_it_hung(awake: floa
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert ran.returncode == code
     assert ("Timeout" in ran.stderr and "in main" in ran.stderr) == blocked
+
+
+def test_a_process_that_ends_has_no_timer_left_to_kill_it() -> None:
+    ran = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout == "(0.0, 0.0)\n"

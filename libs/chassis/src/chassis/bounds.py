@@ -6,6 +6,7 @@ answered. It writes down where it hangs and ends, so that whoever supervises it 
 """
 
 import asyncio
+import atexit
 import faulthandler
 import signal
 import threading
@@ -35,6 +36,7 @@ class _Clock:
     def arm(self) -> None:
         signal.signal(signal.SIGVTALRM, self._tick)
         signal.setitimer(signal.ITIMER_VIRTUAL, 1, 1)
+        atexit.register(signal.setitimer, signal.ITIMER_VIRTUAL, 0)  # once Python has gone, a tick would kill
         self.armed = True
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
