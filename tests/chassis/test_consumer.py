@@ -83,6 +83,7 @@ async def test_sequences_count_per_topic_and_campaign_without_a_gap(db_for: Make
         ([("ce_type", None)], b"{}"),
         ([], b""),
         ([("ce_id\udcff", b"\xff")], b"x" * 300_000),
+        ([("handrail-unreadable-batch", b"its checksum does not hold")], b"\x00" * 61),
     ],
 )
 async def test_an_undecodable_record_is_kept_byte_for_byte_and_the_rest_flows(
@@ -147,6 +148,16 @@ async def test_an_undecodable_record_of_our_own_parks_its_campaign(db_for: MakeD
     await consumer(db).apply([bad, record(step("after"), 1), record(step("free", OTHER), 2)])
     assert await kept(db) == ["undecodable", "behind"]
     assert (await tally(db, OTHER)).order == ("free",)
+
+
+@pytest.mark.parametrize("tenant", [b"a\x00b", b"\xff", b"x" * 5000, None])
+async def test_an_undecodable_record_whose_tenant_cannot_be_one_parks_nothing(
+    db_for: MakeDb, tenant: bytes | None
+) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply([record(b"{}", headers=[("ce_tenant", tenant)]), record(step("after"), 1)])
+    assert await kept(db) == ["undecodable"]
+    assert (await tally(db)).order == ("after",)
 
 
 async def test_everything_failing_stops_the_consumer_instead_of_burying_it_all(db_for: MakeDb) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from contracts.codec import Header, Undecodable, decode, encode, signed_bytes
+from contracts.codec import read as codec_read
 from contracts.escalation import ActionCleared
 from contracts.event import Event, Fact, Meta, Signature, Tenant, campaign_of, outside_id
 from contracts.executor import WorkBegun
 from contracts.framing import f
-from contracts.inbound import ContactEvent, ContactEventReported
+from contracts.inbound import ContactEvent, ContactEventReported, MetricReported
 from contracts.strict import Unreadable, check
 from tests.builders import CAMPAIGN, HASH, T0, TENANT, fact, meta
 from tests.contracts.samples import sample
@@ -65,11 +66,24 @@ def test_a_campaign_is_named_by_its_submission() -> None:
         (
             "ce_time",
             b"2026-01-01T00:00:00",
-            "attribute: '2026-01-01T00:00:00' has no offset: write 2026-01-31T09:00:00Z",
+            "attribute: 2026-01-01T00:00:00 has no offset: write 2026-01-31T09:00:00Z",
         ),
-        ("ce_time", b"9999-01-01T00:00:00Z", "attribute: '9999-01-01T00:00:00Z' is not between 2000 and 2200"),
+        ("ce_time", b"9999-01-01T00:00:00Z", "attribute: 9999-01-01T00:00:00+00:00 is not between 2000 and 2200"),
+        ("ce_time", b"1999-12-31T23:59:59Z", "attribute: 1999-12-31T23:59:59+00:00 is not between 2000 and 2200"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00", "attribute: 0001-01-01T00:00:00+14:00 is not between 2000 and 2200"),
+        ("ce_time", b"-4000-01-01T00:00:00Z", "attribute: Invalid isoformat string: '-4000-01-01T00:00:00Z'"),
         ("ce_tenant", None, "ce_tenant is missing"),
+        ("ce_tenant", b"*\xe2\x80\xae", "header 'ce_tenant' is longer than 1024 or not printable"),
+        (
+            "ce_tenant",
+            "ö".encode() * 500,
+            f"ce_tenant {'ö' * 60!r} is not lower-case letters, digits, - and _, at most 63",
+        ),
         ("ce_sequence", None, "ce_sequence is missing"),
+        ("ce_sequence", b"-1", "ce_sequence '-1' is not a whole number of at most 18 digits"),
+        ("ce_sequence", b"1_0", "ce_sequence '1_0' is not a whole number of at most 18 digits"),
+        ("ce_sequence", b"9" * 19, f"ce_sequence {'9' * 19!r} is not a whole number of at most 18 digits"),
+        ("ce_epoch", "٣".encode(), "ce_epoch '٣' is not a whole number of at most 18 digits"),
         ("ce_source", b"\xff", "header 'ce_source' is not UTF-8"),
         ("ce_source", b"a\x00b", "header 'ce_source' is longer than 1024 or not printable"),
         ("ce_source", b"a" * 1025, "header 'ce_source' is longer than 1024 or not printable"),
@@ -80,6 +94,19 @@ def test_a_bad_attribute_is_named(name: str, value: bytes | None, reason: str) -
     with pytest.raises(Undecodable) as error:
         read(changed(name, value), b'{"plan_version": 1}')
     assert error.value.reason == reason
+
+
+def test_a_header_name_that_is_not_utf8_is_refused() -> None:
+    headers, value = encode(WORK)
+    with pytest.raises(Undecodable, match="not printable UTF-8"):
+        read([*headers, ("x-\udcff", b"1")], value)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00"])
+def test_no_time_inside_an_event_is_absurd_or_without_an_offset(at: str) -> None:
+    body = {**json.loads(sample(MetricReported).model_dump_json()), "as_of": at}
+    with pytest.raises(Undecodable, match=r"as_of: .*(not between 2000 and 2200|no offset)"):
+        codec_read(MetricReported, json.dumps(body).encode())
 
 
 def test_an_attribute_twice_is_refused() -> None:

@@ -20,7 +20,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
-from chassis import dead_letters
+from chassis import batches, dead_letters
 from chassis.attempts import Attempts
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
@@ -146,6 +146,7 @@ class Consumer:
         async def on_batch(records: Sequence[ConsumerRecord]) -> None:
             await self._take(records, cast("AIOKafkaConsumer", subscriber.consumer))
 
+        batches.install()
         self._assignment.idle.set()
         self._subscriber = cast("LogicSubscriber[Any]", subscriber)
         subscriber(on_batch)

@@ -10,6 +10,7 @@ from chassis.decision import Key
 from chassis.metrics import DEAD_LETTERS, INVALID
 from chassis.postgres import Conn, Transaction
 from chassis.records import Raw, headers_of
+from contracts.codec import TENANT
 from contracts.event import CampaignId, Tenant
 
 UNDECODABLE, FAILING, BEHIND = "undecodable", "failing", "behind"
@@ -161,6 +162,8 @@ def raw_of(row: asyncpg.Record) -> Raw:
 
 
 def key_of(raw: Raw, tenant: str | None) -> Key | None:
-    """The campaign that `raw` parks: none for `inbound.*`, or where its key names none."""
+    """The campaign that `raw` parks: none for `inbound.*`, or where its key or `tenant` can name none."""
     campaign = raw.campaign
-    return None if raw.inbound or campaign is None or tenant is None else Key(Tenant(tenant), campaign)
+    if raw.inbound or campaign is None or tenant is None or not TENANT.fullmatch(tenant):
+        return None
+    return Key(Tenant(tenant), campaign)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import cast
 from uuid import UUID
 
+from chassis.batches import UNREADABLE
 from contracts.codec import INBOUND, Header, Undecodable, Verify, decode
 from contracts.event import CampaignId, Event, Fact
 
@@ -56,6 +57,8 @@ class Received:
 
 def receive(raw: Raw, verify: Verify) -> Received:
     """Read `raw`; never raises, whatever the bytes."""
+    if (broken := next((text for name, text in raw.headers if name == UNREADABLE), None)) is not None:
+        return Received(raw, None, f"unreadable batch: {broken.decode(errors='replace')}"[:500])
     try:
         return Received(raw, decode(raw.topic, raw.headers, raw.value, verify=verify))
     except Undecodable as error:

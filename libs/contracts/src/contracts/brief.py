@@ -3,13 +3,13 @@
 Field names follow the union of brief templates in docs/reference/brief.md.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from contracts.event import Count, Money, Name, Share, Subject, Text, Value
+from contracts.event import Count, Instant, Money, Name, Share, Subject, Text, Value
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -62,7 +62,7 @@ class Anchor(StrEnum):
 class Moment(Part):
     """A time: either `at`, or `after` an anchor by a duration (ISO 8601, `PT20S`)."""
 
-    at: datetime | None = None
+    at: Instant | None = None
     after: Anchor | None = None
     by: Duration | None = None
 
@@ -70,8 +70,6 @@ class Moment(Part):
     def _one_of(self) -> Self:
         if (self.at is None) == (self.after is None) or (self.after is None) != (self.by is None):
             raise ValueError("give either `at`, or `after` and `by`")
-        if self.at is not None and self.at.tzinfo is None:
-            raise ValueError("`at` needs an offset: 2026-01-31T09:00:00+01:00")
         return self
 
 

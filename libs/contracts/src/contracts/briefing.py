@@ -1,12 +1,11 @@
 """What briefing publishes."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
 from contracts.brief import Brief
-from contracts.event import Event, Name, Sha256, Subject, Text, Value
+from contracts.event import Event, Instant, Name, Sha256, Subject, Text, Value
 from contracts.plan import Plan
 
 
@@ -23,7 +22,7 @@ class BriefAccepted(Event):
 
     topic: ClassVar[str] = "briefing.plans.v1"
     type: ClassVar[str] = "io.handrail.brief.accepted.v1"
-    received_at: datetime
+    received_at: Instant
     submitted_by: Subject
     brief: Brief
     warnings: tuple[Problem, ...]
@@ -34,7 +33,7 @@ class BriefRefused(Event):
 
     topic: ClassVar[str] = "briefing.plans.v1"
     type: ClassVar[str] = "io.handrail.brief.refused.v1"
-    received_at: datetime
+    received_at: Instant
     submitted_by: Subject
     brief_hash: Sha256
     problems: Annotated[tuple[Problem, ...], Field(min_length=1)]

@@ -4,6 +4,7 @@ Meta is in headers, the value is the event alone. Source: CloudEvents Kafka Prot
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -27,6 +28,9 @@ INBOUND = "inbound."
 LIMIT_ATTRIBUTE = 1024
 """Characters of a CloudEvents attribute."""
 _STRUCTURED = "application/cloudevents"
+_NUMBER = re.compile(r"[0-9]{1,18}")
+TENANT = re.compile(r"\*|[a-z0-9][a-z0-9_-]{0,62}")
+"""`*` is everybody: our own word alone."""
 
 _id = lru_cache(4096)(UUID)
 """Ids that many records share: one object each, which also makes comparing them cheap."""
@@ -133,6 +137,8 @@ def _attributes_one_by_one(headers: Sequence[Header]) -> dict[str, str]:
     """The attributes where not all headers are short, plain and different: says which is wrong, if one is."""
     out: dict[str, str] = {}
     for name, raw in headers:
+        if not name.isprintable():
+            raise Undecodable(f"the header name {name[:60]!r} is not printable UTF-8")
         if raw is None:
             raise Undecodable(f"header {name[:60]!r} has no value")
         if name in out and name.startswith("ce_"):
@@ -177,6 +183,8 @@ def _meta(attributes: Mapping[str, str], cls: type[Event], tenant: Tenant | None
             raise Undecodable("ce_tenant is missing")
         if tenant is not None and said != tenant:
             raise Undecodable(f"ce_tenant {said[:60]!r} is not the tenant of the credentials")
+        if not TENANT.fullmatch(said):
+            raise Undecodable(f"ce_tenant {said[:60]!r} is not lower-case letters, digits, - and _, at most 63")
         source, source_id = attributes["ce_source"], attributes["ce_id"]
         inbound = cls.topic.startswith(INBOUND)
         event_id = outside_id(said, source, source_id) if inbound else UUID(source_id)
@@ -195,14 +203,20 @@ def _meta(attributes: Mapping[str, str], cls: type[Event], tenant: Tenant | None
             occurred_at=moment(attributes["ce_time"]),
             source=source,
             source_id=source_id,
-            sequence=int(sequence) if sequence is not None else None,
-            epoch=int(attributes.get("ce_epoch", "0")) if sequence is not None else None,
+            sequence=_number("ce_sequence", sequence) if sequence is not None else None,
+            epoch=_number("ce_epoch", attributes.get("ce_epoch", "0")) if sequence is not None else None,
             traceparent=attributes.get("ce_traceparent"),
         )
     except KeyError as error:
         raise Undecodable(f"{error.args[0]} is missing") from None
     except ValueError as error:
         raise Undecodable(f"attribute: {error}") from None
+
+
+def _number(name: str, text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise Undecodable(f"{name} {text[:24]!r} is not a whole number of at most 18 digits")
+    return int(text)
 
 
 def _verified(

@@ -1,13 +1,13 @@
 """The decision record: what cannot be filled in afterwards, so that a proposal lacking a part does not parse (G17)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from contracts.event import Count, Money, Name, Sha256, Share, Subject, Text, Value
+from contracts.event import Count, Instant, Money, Name, Sha256, Share, Subject, Text, Value
 from contracts.plan import ActionClass, HandledBy
 
 
@@ -133,7 +133,7 @@ class Approver(Value):
     kind: ApproverKind
     subject: Subject
     role: Name
-    at: datetime
+    at: Instant
 
 
 class Stage(Value):

@@ -1,6 +1,5 @@
 """What escalation publishes: rulings, cases and what people taught it."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeAlias
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.decision import Action, Approver, ReasonGiven, Stage
-from contracts.event import Event, Name, Severity, Sha256, Subject, Text, Value
+from contracts.event import Event, Instant, Name, Severity, Sha256, Subject, Text, Value
 from contracts.executor import PlanVersion
 
 
@@ -32,8 +31,8 @@ class ActionCleared(RulingEventBase):
     action: Action
     approvers: Annotated[tuple[Approver, ...], Field(min_length=1)]
     case_id: UUID | None
-    granted_at: datetime
-    expires_at: datetime
+    granted_at: Instant
+    expires_at: Instant
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
 
@@ -68,7 +67,7 @@ class HoldPlaced(RulingEventBase):
     type: ClassVar[str] = "io.handrail.hold.placed.v1"
     because: Name
     decision_id: UUID | None
-    until: datetime | None
+    until: Instant | None
 
 
 class HoldReleased(RulingEventBase):
@@ -111,7 +110,7 @@ class CaseOpened(CaseEventBase):
     """The decision, trigger or effect it is about."""
     title: Text
     because: Name
-    deadline: datetime
+    deadline: Instant
     if_ignored: Text
 
 

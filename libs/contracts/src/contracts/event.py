@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Generic, NewType, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from uuid6 import uuid7
 
 from contracts.framing import named
+from contracts.strict import plausible
 
 Tenant = NewType("Tenant", str)
 CampaignId = NewType("CampaignId", UUID)
@@ -24,6 +25,8 @@ RecipientHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Instant = Annotated[datetime, AfterValidator(plausible)]
+"""A time with an offset, between 2000 and 2200."""
 
 
 class Value(BaseModel):

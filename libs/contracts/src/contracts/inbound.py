@@ -1,6 +1,5 @@
 """What outsiders report: the public topics. Recipients travel as hashes, echoed from our mail's arguments."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeAlias
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.brief import BriefDraft
-from contracts.event import Domain, Event, Meta, Money, Name, RecipientHash
+from contracts.event import Domain, Event, Instant, Meta, Money, Name, RecipientHash
 
 
 class BriefSubmitted(Event):
@@ -26,13 +25,13 @@ class MetricReported(Event):
     type: ClassVar[str] = "io.handrail.metric.reported.v1"
     metric: Name
     channel: Name
-    bucket: datetime
+    bucket: Instant
     value: Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
     unit: Name
     """`count`, or `micros` with `currency`."""
     currency: str | None = None
     attribution: Name
-    as_of: datetime
+    as_of: Instant
     provisional: bool
     revision: Annotated[int, Field(ge=0)]
 

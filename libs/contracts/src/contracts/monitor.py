@@ -1,6 +1,6 @@
 """What monitor publishes: signals, SLA clocks and outcomes."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeAlias
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.brief import Outcome
-from contracts.event import Count, Event, Name, Severity, Share, Text, Value
+from contracts.event import Count, Event, Instant, Name, Severity, Share, Text, Value
 from contracts.executor import PlanVersion
 from contracts.plan import Response, Trigger
 
@@ -79,8 +79,8 @@ class SlaStarted(SlaEventBase):
     """A clock runs: until `due_at`, or until the campaign ends where the promise is a rate."""
 
     type: ClassVar[str] = "io.handrail.sla.started.v1"
-    started_at: datetime
-    due_at: datetime | None
+    started_at: Instant
+    due_at: Instant | None
     within: timedelta | None
     at_least: Share | None
 
@@ -112,8 +112,8 @@ class OutcomeEventBase(Event):
     target: Count
     counted: Count
     baseline: Count
-    window_opened_at: datetime
-    window_closed_at: datetime
+    window_opened_at: Instant
+    window_closed_at: Instant
     source_of_truth: Name
     formula: Text
 

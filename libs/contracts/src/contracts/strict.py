@@ -51,11 +51,15 @@ def check(raw: bytes, limit_bytes: int = LIMIT_BYTES) -> object:
 
 def moment(text: str) -> datetime:
     """An RFC 3339 time with an offset, between 2000 and 2200. Raises ValueError."""
-    at = datetime.fromisoformat(text)
+    return plausible(datetime.fromisoformat(text))
+
+
+def plausible(at: datetime) -> datetime:
+    """`at`, which every database can hold. Raises ValueError when it has no offset, or is not between 2000 and 2200."""
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset: write 2026-01-31T09:00:00Z")
+        raise ValueError(f"{at.isoformat()} has no offset: write 2026-01-31T09:00:00Z")
     if not EARLIEST <= at <= LATEST:
-        raise ValueError(f"{text!r} is not between 2000 and 2200")
+        raise ValueError(f"{at.isoformat()} is not between 2000 and 2200")
     return at
 
 
