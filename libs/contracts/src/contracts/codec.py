@@ -127,8 +127,9 @@ def _attributes(headers: Sequence[Header]) -> dict[str, str]:
         attributes = {name: raw.decode() for name, raw in headers}
     except (UnicodeDecodeError, AttributeError):  # not UTF-8, or no value
         return _attributes_one_by_one(headers)
-    text = "".join(attributes.values())
-    if len(attributes) == len(headers) and len(text) <= LIMIT_ATTRIBUTE and text.isprintable():
+    names, text = "".join(attributes), "".join(attributes.values())
+    plain = names.isprintable() and text.isprintable()
+    if plain and len(attributes) == len(headers) and len(text) <= LIMIT_ATTRIBUTE:
         return attributes
     return _attributes_one_by_one(headers)
 
