@@ -10,11 +10,14 @@ from enum import StrEnum
 import uvloop
 
 from chassis import dead_letters
+from chassis.cluster import UnknownCluster
 from chassis.crashpoints import Point
 from chassis.migrate import migrate
 from chassis.redrive import redrive
+from chassis.replay import Span, replay
 from chassis.service import Build, connected, serve
 from chassis.settings import ChassisSettings
+from contracts.strict import moment
 
 
 def main(name: str, settings: type[ChassisSettings], build: Build, points: type[StrEnum] | None = None) -> None:
@@ -25,10 +28,15 @@ def main(name: str, settings: type[ChassisSettings], build: Build, points: type[
         return
     chosen = settings()
     if args.command == "run":
-        uvloop.run(serve(name, chosen, build))
+        try:
+            uvloop.run(serve(name, chosen, build))
+        except UnknownCluster as unknown:
+            sys.exit(str(unknown))
     elif args.command == "migrate":
         applied = asyncio.run(migrate(chosen.dsn.get_secret_value(), ("chassis", name)))
         _say(f"{name}: {len(applied)} migrations applied")
+    elif args.command == "replay":
+        asyncio.run(_replay(name, chosen, build, args))
     else:
         sys.exit(asyncio.run(_dead_letters(name, chosen, build, args)))
 
@@ -38,6 +46,10 @@ def _arguments(name: str) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="serve until SIGTERM")
     commands.add_parser("migrate", help="apply what is missing to the database")
+    again = commands.add_parser("replay", help="on a new Kafka cluster: say again what was said, in order")
+    again.add_argument("--topic", action="append", default=[], dest="topics", help="of this one; may be repeated")
+    again.add_argument("--from", type=moment, dest="since", metavar="TIME", help="kept then or later, RFC 3339")
+    again.add_argument("--to", type=moment, dest="until", metavar="TIME", help="and before then")
     commands.add_parser("crash-points", help="where a proof can end this service, a line each")
     letters = commands.add_parser("dead-letters", help="what could not be processed")
     actions = letters.add_subparsers(dest="action", required=True)
@@ -53,6 +65,13 @@ def _arguments(name: str) -> argparse.Namespace:
             sub.add_argument("--reason", required=True)
             sub.add_argument("--token", required=True, help="the person's own token")
     return parser.parse_args()
+
+
+async def _replay(name: str, settings: ChassisSettings, build: Build, args: argparse.Namespace) -> None:
+    span = Span(tuple(args.topics), args.since, args.until)
+    async with connected(name, settings, build) as parts:
+        done = await replay(parts.db, settings.kafka, span, parts.kept_records)
+    _say(json.dumps({"service": name, **asdict(done)}))
 
 
 async def _dead_letters(name: str, settings: ChassisSettings, build: Build, args: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 import structlog
 import uvicorn
-from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -25,6 +24,7 @@ from starlette.types import Message as ASGIMessage
 
 from chassis import crashpoints, dead_letters
 from chassis.bounds import breathe
+from chassis.cluster import Watch, cluster_id, settle
 from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
@@ -33,6 +33,7 @@ from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, IN
 from chassis.postgres import Database
 from chassis.problems import Problem, answer_problem
 from chassis.relay import Relay
+from chassis.replay import KeptRecords
 from chassis.settings import ChassisSettings
 from chassis.signatures import Signer, Verifier
 from chassis.tasks import Kind, Worker
@@ -59,6 +60,8 @@ class Parts:
     """Loops that run as long as the service does; one that ends takes liveness with it."""
     measures: Sequence[Callable[[], Awaitable[None]]] = ()
     """Set gauges from the database before each scrape, at most every five seconds."""
+    kept_records: KeptRecords | None = None
+    """Of others, as they came: a replay sends them too."""
     worker: Worker | None = None
     worker_slots: int = 2
 
@@ -104,10 +107,13 @@ class Service:
     consumer: Consumer | None
     relay: Relay
     broker: KafkaBroker
+    cluster: str
     loops: list["asyncio.Task[None]"] = field(default_factory=list)
     endless: list["asyncio.Task[None]"] = field(default_factory=list)
     """Of these, the ones that nobody asks to end: they are cancelled."""
     stopping: bool = False
+    cut_off: bool = False
+    """Kafka is another cluster than before: nothing is sent to it, and nothing read from it."""
     _measured_at: float = -10.0
 
     def app(self) -> Starlette:
@@ -131,7 +137,8 @@ class Service:
         runs: list[Callable[[], Awaitable[None]]] = [self.relay.run]
         if parts.worker is not None:
             runs.append(parts.worker.run)
-        self.endless = [asyncio.create_task(_forever(run)) for run in (breathe, *parts.background)]
+        watch = Watch(parts.settings.kafka, self.cluster, self._cut_off)
+        self.endless = [asyncio.create_task(_forever(run)) for run in (breathe, watch.run, *parts.background)]
         self.loops = [*(asyncio.create_task(_forever(run)) for run in runs), *self.endless]
         BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()
@@ -157,8 +164,14 @@ class Service:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*pending, return_exceptions=True)
-        await self.relay.drain()
+        if not self.cut_off:
+            await self.relay.drain()
         log.info("stopped", in_time=len(done))
+
+    def _cut_off(self, because: str) -> None:
+        self.cut_off = self.relay.stopping = True
+        if self.consumer is not None:
+            self.consumer.stopped_because = because
 
     async def _livez(self, _: Request) -> Response:
         dead = [task.get_name() for task in self.loops if task.done() and not self.stopping]
@@ -239,25 +252,16 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
             settings.kafka, logger=None, apply_types=False, allow_auto_create_topics=False, graceful_timeout=20
         )
         consumer = None
+        cluster = await cluster_id(settings.kafka)
+        await settle(parts.db, cluster)
         if parts.applier is not None and parts.topics:
-            cluster = await cluster_id(settings.kafka)
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
             consumer.subscribe(broker, *parts.topics, replica=settings.replica)
         if parts.kinds:
             parts.worker = Worker(parts.db, parts.fold, parts.kinds, replica=settings.replica, slots=parts.worker_slots)
-        service = Service(parts, consumer, Relay(parts.db, settings.kafka), broker)
+        service = Service(parts, consumer, Relay(parts.db, settings.kafka), broker, cluster)
         config = uvicorn.Config(
             service.app(), settings.http_host, settings.http_port, log_config=None, access_log=False, lifespan="on",
             timeout_graceful_shutdown=5,
         )  # fmt: skip
         await uvicorn.Server(config).serve()
-
-
-async def cluster_id(kafka: str) -> str:
-    """The id of the cluster: after a new cluster an old offset may come again."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        return str((await admin.describe_cluster()).get("cluster_id") or "")
-    finally:
-        await admin.close()

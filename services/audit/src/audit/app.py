@@ -1,6 +1,6 @@
 """Wiring: the only module of audit that knows what the chassis runs."""
 
-from audit import checkpoints
+from audit import checkpoints, store
 from audit.api import Api
 from audit.applier import AuditApplier
 from audit.watch import Watch
@@ -14,5 +14,6 @@ async def build(parts: Parts) -> None:
 
     parts.applier = AuditApplier()
     parts.topics = TOPICS
+    parts.kept_records = store.kept
     parts.routes = Api(parts).routes()
     parts.background = (sign, Watch(parts.db).run)

@@ -8,6 +8,7 @@ import asyncpg
 
 from chassis.postgres import Conn
 from chassis.records import Raw, headers_of
+from chassis.replay import Span
 from contracts.audit import FIRST_PREVIOUS, body, chain_hash, leaf_hash
 from contracts.event import CampaignId, Event, Fact, Tenant
 
@@ -33,6 +34,14 @@ SELECT * FROM record WHERE (tenant, campaign_id) = ($1, $2) AND seq > $3 AND ($4
 """
 _BY_EVENT = "SELECT * FROM record WHERE (tenant, event_id) = ($1, $2)"
 _PAGE = "SELECT * FROM record WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT 500"
+_KEPT = """
+SELECT * FROM record
+ WHERE (tenant, seq) > ($1, $2) AND stored_at >= coalesce($4::timestamptz, '-infinity')
+   AND stored_at < coalesce($5::timestamptz, 'infinity')
+   AND CASE WHEN cardinality($3::text[]) = 0 THEN topic LIKE 'inbound.%' ELSE topic = ANY($3) END
+ ORDER BY tenant, seq
+ LIMIT 1000
+"""
 _LEAVES = "SELECT event_id, leaf FROM record WHERE event_id = ANY($1::uuid[])"
 _HEADS = "SELECT tenant, seq, hash FROM head ORDER BY tenant"
 _BETWEEN = "SELECT * FROM record WHERE tenant = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT 500"
@@ -124,6 +133,14 @@ async def export(conn: Conn, tenant: Tenant) -> AsyncIterator[Stored]:
         for row in page:
             yield _stored(row)
         after = page[-1]["seq"]
+
+
+async def kept(conn: Conn, span: Span) -> AsyncIterator[Sequence[Raw]]:
+    """Records to be sent again, in the order of their chains: of the span's topics, or what outsiders sent."""
+    tenant, seq = "", 0
+    while page := await conn.fetch(_KEPT, tenant, seq, list(span.topics), span.since, span.until):
+        yield [_stored(row).raw for row in page]
+        tenant, seq = page[-1]["tenant"], page[-1]["seq"]
 
 
 async def leaves(conn: Conn, events: Sequence[UUID]) -> dict[UUID, bytes]:

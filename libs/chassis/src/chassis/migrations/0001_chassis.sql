@@ -58,6 +58,12 @@ CREATE TABLE event_log (
 );
 CREATE INDEX event_log_unsent ON event_log (shard, id) WHERE sent_at IS NULL; -- the relay's only question
 
+-- The Kafka clusters this service has worked with: on another one, somebody must say what is sent again.
+CREATE TABLE kafka_cluster (
+    cluster_id text        PRIMARY KEY,
+    met_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Every plan this service acts by, as it was published.
 CREATE TABLE plan (
     tenant      text  NOT NULL,

@@ -5,9 +5,11 @@ import socket
 import struct
 import subprocess
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from uuid import uuid4
 
 from handrail.local import jars, ports
 from handrail.local.failure import CannotStart, tail
@@ -15,7 +17,6 @@ from handrail.local.java import java
 from handrail.local.processes import INFRASTRUCTURE, Processes, Program
 
 NAME = "kafka"
-CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 START_SECONDS = 60
 # A JVM for a laptop: small heap, quick start.
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
@@ -87,6 +88,13 @@ class Kafka:
         """SIGKILL: a crash."""
         self._processes.kill(NAME)
 
+    def replace(self) -> None:
+        """Lose the data, all of it, and serve a new and empty cluster at the same address."""
+        self.kill()
+        shutil.rmtree(self.folder / "data")
+        self._format()
+        self._run()
+
     def _prepare(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -98,7 +106,10 @@ class Kafka:
         (self.folder / "log4j2.properties").write_text(
             files("handrail.local").joinpath("kafka-log4j2.properties").read_text()
         )
-        format_data = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c")
+        self._format()
+
+    def _format(self) -> None:
+        format_data = self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c")
         done = subprocess.run(
             format_data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS
         )
@@ -120,6 +131,12 @@ class Kafka:
         options = [f"-Dlog4j2.configurationFile={(self.folder / 'log4j2.properties').as_uri()}"]
         command = [str(java()), *JVM, *options, "-cp", self._class_path, main, *arguments]
         return [*command, str(self.folder / "server.properties")]
+
+
+def _cluster_id() -> str:
+    """Of a new cluster: 16 random bytes as Kafka writes them, and no option of a command line."""
+    found = urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()
+    return found if not found.startswith("-") else _cluster_id()
 
 
 def answers(host: str, port: int, timeout_seconds: float = 2.0) -> bool:

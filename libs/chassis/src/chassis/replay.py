@@ -1,0 +1,79 @@
+"""Says again, on another Kafka cluster, what this service ever said, so that nothing is lost with the old one's data.
+
+Rows of the event log become unsent, and the relay sends them in their order, before anything newer. Ids are stable:
+who met an event before leaves it out. Records of outsiders that came by Kafka alone are sent by whoever keeps them.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaProducer
+
+from chassis import cluster
+from chassis.postgres import SHARDS, Conn, Database
+from chassis.records import Raw
+
+PATIENCE_SECONDS = 3600.0
+"""A long log takes its time."""
+
+# No relay sends meanwhile: something newer could overtake what is being marked.
+_HOLD_RELAYS = "SELECT pg_advisory_xact_lock(hashtext('relay'), shard) FROM generate_series(0, $1 - 1) AS shard"
+_UNSEND = """
+UPDATE event_log SET sent_at = NULL
+ WHERE sent_at IS NOT NULL AND (cardinality($1::text[]) = 0 OR topic = ANY($1))
+   AND logged_at >= coalesce($2::timestamptz, '-infinity') AND logged_at < coalesce($3::timestamptz, 'infinity')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is said again: of these topics (none: of all), kept at `since` or later and before `until`."""
+
+    topics: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events the relay sends again, and how many kept records of others were sent at once."""
+
+    marked: int
+    sent: int
+
+
+KeptRecords: TypeAlias = Callable[[Conn, Span], AsyncIterator[Sequence[Raw]]]
+"""Pages of records that a service keeps as they came from others, in their order."""
+
+
+async def replay(db: Database, kafka: str, span: Span, kept: KeptRecords | None) -> Replayed:
+    """Say again what `span` covers, on the cluster behind `kafka`, which is known from now on."""
+    found = await cluster.cluster_id(kafka)
+    sent = await _send(db, kafka, span, kept) if kept is not None else 0
+    return Replayed(await unsend(db, found, span), sent)
+
+
+async def unsend(db: Database, cluster_id: str, span: Span) -> int:
+    """Mark what `span` covers as not sent. Returns how many events that are."""
+    async with db.pool.acquire() as conn, conn.transaction():
+        await conn.execute(_HOLD_RELAYS, SHARDS)
+        status = await conn.execute(_UNSEND, list(span.topics), span.since, span.until, timeout=PATIENCE_SECONDS)
+        await cluster.meet(conn, cluster_id)
+    return int(status.split()[-1])
+
+
+async def _send(db: Database, kafka: str, span: Span, kept: KeptRecords) -> int:
+    """Send kept records as they came; a second time, after a failure, they are repetitions."""
+    sent = 0
+    async with (
+        db.pool.acquire() as conn,
+        AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all", linger_ms=2) as producer,
+    ):
+        async for page in kept(conn, span):
+            acks = [await producer.send(one.topic, one.value, key=one.key, headers=list(one.headers)) for one in page]
+            for ack in acks:
+                await ack
+            sent += len(acks)
+    return sent
