@@ -25,6 +25,7 @@ from contracts.framing import named
 from contracts.inbound import MailEvent, RecipientEventReported
 from contracts.monitor import Evidence, OutcomeVerified, TriggerFired
 from contracts.plan import Response, Trigger
+from executor.candidates import PlanSend, SendPlanned
 from executor.domain.decide import decide
 from executor.domain.state import Campaign, Proposal, Sending
 from executor.drafts import Checked, Drafted, MailsRendered
@@ -39,6 +40,7 @@ from executor.effects import (
     Switch,
     Uncertain,
 )
+from executor.planner import TemplatePlanner
 from tests.builders import T0, at, meta, plan_issued
 
 MAILS = ("mail.attended", "mail.no_show")
@@ -133,7 +135,13 @@ class Story:
         return self
 
     def prepared(self, *results: CheckResult, audience: CheckResult = SEGMENTED) -> "Story":
-        """Drafted, checked and rendered."""
+        """Drafted, checked and rendered; planned and proposed if the checklist lets it."""
+        self.rendered(*results, audience=audience)
+        if self.asked_for(PlanSend):
+            self.tell(planned(self))
+        return self
+
+    def rendered(self, *results: CheckResult, audience: CheckResult = SEGMENTED) -> "Story":
         self.planned()
         for name in MAILS:
             self.tell(drafted(name))
@@ -208,6 +216,12 @@ def rendered(audience: CheckResult = SEGMENTED, recipients: int = RECIPIENTS) ->
         by_artefact=(("mail.attended", 300), ("mail.no_show", recipients - 300)),
         checks=(audience,),
     )
+
+
+def planned(story: Story) -> SendPlanned:
+    """What the playbook says about the send that was asked for last."""
+    task, planner = story.last(PlanSend), TemplatePlanner()
+    return SendPlanned(task=task, decided_by=planner.by, ways=planner.ways(story.issued.plan, task.recipients))
 
 
 def approver(subject: str = "ana") -> Approver:

@@ -225,6 +225,7 @@ async def test_a_failing_item_is_waived_by_name_and_the_send_is_proposed(house: 
     assert answer.status_code == 200
     waived = await house.last(ChecklistItemWaived)
     assert (waived.actor, waived.item) == ("leo", "audience_segmentation")
+    await house.work()
     assert await house.last(ActionProposed)
     again = await house.ask("POST", f"{ONE}/waivers", body, who="leo", roles=LEAD)
     assert again.status_code == 409

@@ -33,6 +33,7 @@ from tests.executor.builders import (
     effects,
     grant,
     options,
+    planned,
     rendered,
     sha,
     went_well,
@@ -265,6 +266,7 @@ def test_a_campaign_paused_before_its_launch_can_still_be_launched() -> None:
     story = Story().prepared()
     story.tell(pause())
     story.tell(resume())
+    story.tell(planned(story))
     story.tell(grant(story.said(ActionProposed)[-1]))
     assert story.campaign.launched
     assert not story.last(SetGuard).halted

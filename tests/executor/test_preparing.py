@@ -20,6 +20,7 @@ from contracts.executor import (
     WorkBegun,
 )
 from contracts.plan import ActionClass
+from executor.candidates import PlanSend
 from executor.commands import WaiveItem
 from executor.domain.checklist import blocking, checklist
 from executor.domain.proposing import predicted
@@ -37,6 +38,7 @@ from tests.executor.builders import (
     asked,
     checked,
     drafted,
+    planned,
     rendered,
     sha,
     without,
@@ -127,7 +129,8 @@ def test_the_decision_is_named_by_its_cause() -> None:
         for name in MAILS:
             story.tell(drafted(name))
             story.tell(checked(name))
-        story.tell(rendered(), event_id=cause)
+        story.tell(rendered())
+        story.tell(planned(story), event_id=cause)
         ids.add(story.last(ActionProposed).decision_id)
     assert len(ids) == 1
 
@@ -157,6 +160,7 @@ def test_a_named_person_lets_a_failing_item_pass_with_a_reason() -> None:
         "leo",
         "the partner's list came late",
     )
+    story.tell(planned(story))
     assert len(story.said(ActionProposed)) == 1
     verdicts = {item.check: item for item in checklist(story.issued, story.campaign)}
     assert verdicts["audience_segmentation"].verdict is Verdict.WAIVED
@@ -170,6 +174,7 @@ def test_as_long_as_one_item_fails_nothing_is_proposed() -> None:
     story.tell(waiver("mail.attended:prohibited_claims", command_id="k2"))
     assert not story.said(ActionProposed)
     story.tell(waiver("mail.no_show:prohibited_claims", command_id="k3"))
+    story.tell(planned(story))
     assert len(story.said(ActionProposed)) == 1
 
 
@@ -232,7 +237,7 @@ def test_a_repeated_waiver_proposes_nothing_twice() -> None:
     story = Story().prepared(audience=TOO_MANY)
     story.tell(waiver("audience_segmentation"))
     assert story.tell(waiver("audience_segmentation", command_id="k2")).reason is Reason.NOTHING_TO_WAIVE
-    assert len(story.said(ActionProposed)) == 1
+    assert len(story.asked_for(PlanSend)) == 1
 
 
 @pytest.mark.parametrize(
@@ -280,4 +285,5 @@ def test_a_grant_binds_the_list_and_the_drafts(what: str) -> None:
             story.tell(checked(name))
         audience = sha("another list") if changed and what == "audience_hash" else sha("audience")
         story.tell(rendered().model_copy(update={"audience_hash": audience}))
+        story.tell(planned(story))
     assert one.last(ActionProposed).action.params_hash != other.last(ActionProposed).action.params_hash

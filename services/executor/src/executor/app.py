@@ -13,6 +13,7 @@ from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeVerified, TriggerFired
 from executor import api, directory, kill_switch, store
 from executor.api_unsubscribe import UnsubscribePages
+from executor.candidates import PlanSend
 from executor.dispatch import Dispatcher
 from executor.domain.decide import decide
 from executor.domain.proposing import SEND, TOOL
@@ -21,6 +22,7 @@ from executor.effects import AssembleOptions, Dispatch
 from executor.journal import Journal
 from executor.mail import Stamp
 from executor.metrics import DECISIONS, KILL_SWITCH, observe
+from executor.planner import Planning, TemplatePlanner
 from executor.preparation import Preparation
 from executor.sends import Sends
 from executor.settings import Settings
@@ -74,6 +76,7 @@ async def build(parts: Parts) -> None:
         DraftMail.kind: Kind(DraftMail, preparation.draft),
         CheckMail.kind: Kind(CheckMail, preparation.check),
         RenderMails.kind: Kind(RenderMails, preparation.render),
+        PlanSend.kind: Kind(PlanSend, Planning(parts.db, plans, TemplatePlanner()).work),
         SendTestMail.kind: Kind(SendTestMail, tester.work),
         Dispatch.kind: Kind(Dispatch, dispatcher.work, attempts=8),
         AssembleOptions.kind: Kind(AssembleOptions, preparation.options, attempts=10),

@@ -21,6 +21,7 @@ from contracts.executor import AudienceImported
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Response
+from executor.candidates import PlanSend, SendPlanned
 from executor.commands import (
     CancelCampaign,
     EngageKillSwitch,
@@ -87,9 +88,11 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case Checked():
             return preparing.checked(state, body)
         case MailsRendered():
-            return preparing.rendered(here, state, body, meta)
+            return preparing.rendered(here, state, body)
+        case SendPlanned():
+            return preparing.planned(here, state, body, meta)
         case WaiveItem():
-            return preparing.waived(here, state, body, meta)
+            return preparing.waived(here, state, body)
         case SendTest():
             return testing.asked(here, state, body, now)
         case SentTest():
@@ -113,7 +116,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case PauseCampaign():
             return halting.paused(here, state, body)
         case ResumeCampaign():
-            return preparing.resumed(here, state, meta) if state.sending is None else halting.resume(state)
+            return preparing.resumed(here, state) if state.sending is None else halting.resume(state)
         case CancelCampaign():
             return halting.cancelled(here, state)
         case OutcomeVerified() | OutcomeRejected():
@@ -124,7 +127,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
             return people.case_closed(state, body.case_id)
         case ApprovalGiven() | ApprovalRefused():
             return people.settled_by_person(here, state, body)
-        case TaskFailed(task=DraftMail() | CheckMail() | RenderMails() as task):
+        case TaskFailed(task=DraftMail() | CheckMail() | RenderMails() | PlanSend() as task):
             return preparing.failed(state, task, body.error)
         case TaskFailed(task=Dispatch() as task):
             return sending.failed(here, state, task, body.error)

@@ -15,6 +15,7 @@ from contracts.executor import (
     StepFailed,
     WorkBegun,
 )
+from executor.candidates import PlanSend, SendPlanned, Way
 from executor.commands import WaiveItem
 from executor.domain import proposing
 from executor.domain.checklist import blocking, checklist, waivable
@@ -92,7 +93,7 @@ def checked(state: Campaign, check: Checked) -> Ruling:
     return Decision(Reason.CHECKED if artefact.passed else Reason.CHECK_FAILED, state, events, tasks)
 
 
-def rendered(here: Here, state: Campaign, mails: MailsRendered, meta: Meta) -> Ruling:
+def rendered(here: Here, state: Campaign, mails: MailsRendered) -> Ruling:
     audience = Audience(
         snapshot_hash=mails.snapshot_hash,
         content_hash=mails.content_hash,
@@ -106,10 +107,10 @@ def rendered(here: Here, state: Campaign, mails: MailsRendered, meta: Meta) -> R
     state, done = step_done(
         replace(state, audience=audience), "render", f"{mails.recipients} mails rendered, one per eligible recipient"
     )
-    return _propose(here, state, meta, done)
+    return _plan(here, state, done)
 
 
-def waived(here: Here, state: Campaign, command: WaiveItem, meta: Meta) -> Ruling:
+def waived(here: Here, state: Campaign, command: WaiveItem) -> Ruling:
     """A named person lets one failing item pass; what the law asks for, nobody does."""
     open_items = [item.check for item in blocking(checklist(plan_of(here, state), state))]
     if not state.running or state.audience is None or command.item not in open_items:
@@ -120,18 +121,38 @@ def waived(here: Here, state: Campaign, command: WaiveItem, meta: Meta) -> Rulin
         plan_version=state.plan_version, item=command.item, actor=command.actor.subject, reason=command.reason
     )
     state = replace(state, waived={**state.waived, command.item: f"{command.actor.subject}: {command.reason}"})
-    proposed = _propose(here, state, meta, (event,))
-    return replace(proposed, reason=Reason.WAIVED)
+    return replace(_plan(here, state, (event,)), reason=Reason.WAIVED)
 
 
-def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails, error: str) -> Ruling:
+def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta) -> Ruling:
+    """Ask for the ruling on what the planner chose, if it still fits and somebody can carry it out."""
+    if not state.running:
+        return Decision(Reason.NOT_RUNNING, state)
+    if state.halt is not None and not state.halt.resumed:
+        return Decision(Reason.HALTED_ALREADY, state)
+    if found.task.halts != state.halts or state.sending is not None or state.audience is None:
+        return Decision(Reason.NOTED, state)
+    if found.ways.chosen != Way.SEND:
+        return failed(state, found.task, f"{found.ways.chosen!r} was chosen, which nobody can carry out")
+    superseded = {
+        decision: replace(one, state="superseded") if one.state == "pending" else one
+        for decision, one in state.proposals.items()
+    }
+    proposal = proposing.first_send(meta, plan_of(here, state), state, found)
+    remembered = proposing.remembered(proposal, proposing.found_send(state.audience), state.halts)
+    state = replace(state, proposals={**superseded, proposal.decision_id: remembered})
+    return Decision(Reason.PROPOSED, state, (proposal,))
+
+
+def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails | PlanSend, error: str) -> Ruling:
     event = StepFailed(plan_version=state.plan_version, step=task.kind, because=error[:4000])
-    what = (task.kind, "" if isinstance(task, RenderMails) else task.artefact)
-    state = replace(state, steps={**state.steps, task.kind: "failed"}, failures=(*state.failures, what))
+    what = (task.kind, task.artefact if isinstance(task, DraftMail | CheckMail) else "")
+    steps = {step: "failed" if step == task.kind else how for step, how in state.steps.items()}
+    state = replace(state, steps=steps, failures=(*state.failures, what))
     return Decision(Reason.STEP_FAILED, state, (event,))
 
 
-def resumed(here: Here, state: Campaign, meta: Meta) -> Ruling:
+def resumed(here: Here, state: Campaign) -> Ruling:
     """Before anything was sent: failed work is done again, and a paused campaign asks anew."""
     if not state.running or (state.halt is None and not state.failures):
         return Decision(Reason.NOT_HALTED, state)
@@ -142,15 +163,13 @@ def resumed(here: Here, state: Campaign, meta: Meta) -> Ruling:
         if state.halt is not None:
             state = replace(state, halt=replace(state.halt, resumed=True))
         return Decision(Reason.RESUMING, state, (), tasks)
-    superseded = {
-        decision: replace(one, state="superseded") if one.state == "pending" else one
-        for decision, one in state.proposals.items()
-    }
-    state = replace(state, halt=replace(state.halt, resumed=True), proposals=superseded)
-    return replace(_propose(here, state, meta, ()), reason=Reason.RESUMING)
+    state = replace(state, halt=replace(state.halt, resumed=True))
+    return replace(_plan(here, state, ()), reason=Reason.RESUMING)
 
 
-def _again(state: Campaign, kind: str, artefact: str) -> DraftMail | CheckMail | RenderMails:
+def _again(state: Campaign, kind: str, artefact: str) -> DraftMail | CheckMail | RenderMails | PlanSend:
+    if kind == PlanSend.kind:
+        return _plan_send(state)
     if kind == RenderMails.kind:
         return RenderMails(plan_version=state.plan_version)
     known = state.artefacts[artefact]
@@ -164,18 +183,18 @@ def _again(state: Campaign, kind: str, artefact: str) -> DraftMail | CheckMail |
     )
 
 
-def _propose(here: Here, state: Campaign, meta: Meta, before: tuple[Event, ...]) -> Ruling:
-    """Ask for the ruling, once the whole checklist passes or is waived, and unless a person wants a pause."""
-    issued = plan_of(here, state)
+def _plan(here: Here, state: Campaign, before: tuple[Event, ...]) -> Ruling:
+    """Ask the planner, once the whole checklist passes or is waived, and unless a person wants a pause."""
     if state.halt is not None and not state.halt.resumed:
         return Decision(Reason.HALTED_ALREADY, state, before)
-    if blocking(checklist(issued, state)):
+    if blocking(checklist(plan_of(here, state), state)):
         return Decision(Reason.CHECKLIST_BLOCKS, state, before)
-    assert state.audience is not None
-    proposal = proposing.first_send(meta, issued, state)
-    remembered = proposing.remembered(proposal, proposing.found_send(state.audience), state.halts)
-    state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
-    return Decision(Reason.PROPOSED, state, (*before, proposal))
+    return Decision(Reason.PLANNING, state, before, (Task(_plan_send(state)),))
+
+
+def _plan_send(state: Campaign) -> PlanSend:
+    recipients = state.audience.recipients if state.audience else 0
+    return PlanSend(plan_version=state.plan_version, recipients=recipients, halts=state.halts)
 
 
 def _launch(issued: PlanIssued, accepted_at: datetime) -> datetime:

@@ -21,13 +21,15 @@ from contracts.decision import (
 from contracts.event import Meta, Money
 from contracts.framing import digest, named
 from contracts.plan import ActionClass, HandledBy
+from executor.candidates import SendPlanned
 from executor.domain.state import Audience, Campaign, Proposal
 from executor.drafts import SEGMENTS
 from executor.effects import OptionFound, OptionsAssembled
 
 TOOL = "smtp"
 SEND, CANCEL = "send_campaign", "cancel"
-PLANNER = DecidedBy(id="planner.templates", version="1", model=None, prompt_hash=None)
+OPTIONS = DecidedBy(id="executor.options", version="1", model=None, prompt_hash=None)
+"""Options to a halt are counted out, not planned."""
 HORIZON = timedelta(days=7)
 
 
@@ -35,30 +37,20 @@ def decision_of(cause: Meta, option: str) -> UUID:
     return named(str(cause.event_id), "decision", option)
 
 
-def first_send(cause: Meta, issued: PlanIssued, state: Campaign) -> ActionProposed:
-    """The send to everybody who may be written to."""
+def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPlanned) -> ActionProposed:
+    """The send to everybody who may be written to: the planner's words, everything else from what was rendered."""
     assert state.audience is not None
-    audience = state.audience
-    option = OptionFound(
-        id="send",
-        snapshot_hash=audience.snapshot_hash,
-        content_hash=audience.content_hash,
-        recipients=audience.recipients,
-    )
-    candidates = (
-        Candidate(id="send", summary="Write to everybody with consent, in waves", propensity=1.0),
-        Candidate(id="half", summary="Write to half of them first, and wait a day", propensity=0.0),
-        Candidate(id="nothing", summary="Write to nobody", propensity=0.0),
-    )
     return _proposal(
         cause,
         issued,
         state,
-        option,
+        found_send(state.audience),
         answers=None,
-        candidates=candidates,
-        title=f"Send {issued.plan.brief.name!r} to {audience.recipients} people",
-        strategy=f"Write while it is fresh, {issued.plan.policy.waves.first} first; go on only when they went well.",
+        decided_by=planned.decided_by,
+        confidence=planned.ways.confidence,
+        candidates=planned.ways.candidates,
+        title=f"Send {issued.plan.brief.name!r} to {state.audience.recipients} people",
+        strategy=planned.ways.strategy,
         if_ignored="Nothing is sent, and interest fades day by day.",
     )
 
@@ -87,6 +79,8 @@ def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAs
         state,
         option,
         answers=found.trigger_id,
+        decided_by=OPTIONS,
+        confidence=1.0,
         candidates=candidates,
         title=told[0],
         strategy=told[1],
@@ -140,6 +134,8 @@ def _proposal(
     option: OptionFound,
     *,
     answers: UUID | None,
+    decided_by: DecidedBy,
+    confidence: float,
     candidates: tuple[Candidate, ...],
     title: str,
     strategy: str,
@@ -156,8 +152,8 @@ def _proposal(
         plan_hash=issued.plan_hash,
         policy_hash=plan.policy_hash,
         decision_type="stop" if stop else "send_email",
-        handled_by=HandledBy.RULE,
-        decided_by=PLANNER,
+        handled_by=HandledBy.RULE if decided_by.model is None else HandledBy.AGENT,
+        decided_by=decided_by,
         autonomy_rung=plan.policy.autonomy_rung,
         action=Action(
             tool=TOOL,
@@ -170,7 +166,7 @@ def _proposal(
         ),
         candidates=candidates,
         chosen=option.id,
-        confidence=1.0,
+        confidence=confidence,
         prediction=predicted(issued, people),
         sources=_sources(issued, state),
         patterns=(),

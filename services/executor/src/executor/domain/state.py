@@ -18,6 +18,7 @@ class Reason(StrEnum):
     DRAFTED = "drafted"
     CHECKED = "checked"
     CHECK_FAILED = "check_failed"
+    PLANNING = "planning"
     PROPOSED = "proposed"
     CHECKLIST_BLOCKS = "checklist_blocks"
     WAIVED = "waived"
