@@ -47,6 +47,7 @@ from contracts.decision import (
 from contracts.event import CampaignId, Event, Fact, Meta, Money, Tenant
 from contracts.plan import (
     ActionClass,
+    Asking,
     Authority,
     Boundary,
     Costs,
@@ -61,6 +62,7 @@ from contracts.plan import (
     Trigger,
     TriggerRule,
     Waves,
+    Within,
 )
 from contracts.signing import source_of
 
@@ -202,6 +204,13 @@ def policy(**changes: Any) -> Policy:
         "sla_targets": (SlaTarget(sla="response_time", within=timedelta(minutes=15)),),
         "waves": Waves(first=240, then=240, verdict_share=0.95, verdict_after=timedelta(seconds=10)),
         "deadlines": Deadlines(case=timedelta(hours=4), grant=timedelta(hours=12)),
+        "asking": Asking(
+            acknowledge=Within(
+                critical=timedelta(minutes=15), high=timedelta(hours=1), medium=timedelta(hours=2),
+                low=timedelta(hours=3),
+            ),
+            per_hour=12,
+        ),
         "confidence_floor": 0.6,
         "autonomy_rung": 1,
         "recoverable_share": 0.2,

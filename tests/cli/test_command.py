@@ -15,8 +15,8 @@ from tests.cli.doors import open_door
 
 DECISION = "11111111-1111-5111-8111-111111111111"
 COMMANDS = (
-    "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "brief", "campaign", "case", "explain", "audit",
-    "kill", "dead-letters", "events", "demo",
+    "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "brief", "campaign", "case", "people", "explain",
+    "audit", "kill", "dead-letters", "events", "demo",
 )  # fmt: skip
 
 

@@ -16,16 +16,22 @@ from contracts.monitor import Evidence, TriggerFired
 from contracts.plan import ActionClass, Response, Trigger
 from escalation.commands import Choice, DecideCase
 from escalation.domain.decide import decide
-from escalation.domain.state import Case, Directory, Escalation, Person, Reason, Shared
+from escalation.domain.state import Case, Escalation, Reason, Shared
 from escalation.metrics import observe
+from policy.directory import Directory, Person
 from tests.builders import T0, meta, plan_issued, proposed
 
+
+def person(subject: str, *roles: str, **changes: Any) -> Person:
+    return Person(subject=subject, roles=roles or ("campaign_approver",), **changes)
+
+
 PEOPLE = Directory(
-    (
-        Person("maya", ("marketer",), tenant="demo"),
-        Person("ana", ("campaign_approver",), tenant="demo"),
-        Person("ben", ("campaign_approver",), tenant="demo"),
-        Person("leo", ("marketing_lead",), tenant="demo"),
+    people=(
+        person("maya", "marketer", tenant="demo"),
+        person("ana", tenant="demo"),
+        person("ben", tenant="demo"),
+        person("leo", "marketing_lead", tenant="demo"),
     )
 )
 WHY = ReasonGiven(what="this one", when="the evidence names one domain", until="this campaign", why="the rest is fine")
@@ -57,7 +63,7 @@ class Story:
         observe(message, decision)
         self.state, self.said, self.asked = decision.state, list(decision.events), list(decision.tasks)
         if decision.shared is not None:
-            self.shared = replace(decision.shared, learned={}, switched=None)
+            self.shared = replace(decision.shared, learned={}, asked={}, switched=None)
         return Reason(decision.reason)
 
     def one(self, kind: type[E]) -> E:

@@ -26,16 +26,15 @@ from contracts.plan import Authority
 from escalation.commands import Choice, RevokeClearance
 from escalation.domain.state import (
     CaseDeadline,
-    Directory,
     Escalation,
-    Person,
     PlanMissing,
     Reason,
     Shared,
 )
 from escalation.settings import Settings
+from policy.directory import Directory
 from tests.builders import meta, plan_issued, policy, proposed
-from tests.escalation.builders import WHY, Story, asked, fired, later, option, planned, uncertain, who
+from tests.escalation.builders import WHY, Story, asked, fired, later, option, person, planned, uncertain, who
 
 QUORUM = plan_issued(policy_=policy(matrix=(policy().matrix[0].model_copy(update={"needed": 2}), policy().matrix[1])))
 OVER = CampaignFinished(plan_version=1, outcome=CampaignOutcome.CANCELLED, because="cancelled_by_person")
@@ -88,7 +87,7 @@ def test_a_campaign_whose_trigger_case_expired_can_be_asked_about_again() -> Non
 
 def test_who_may_not_decide_is_not_the_one_who_is_asked() -> None:
     story = planned()
-    story.directory = Directory((Person("maya", ("campaign_approver",)), Person("leo", ("marketing_lead",))))
+    story.directory = Directory(people=(person("maya"), person("leo", "marketing_lead")))
     story.tell(proposed(story.plans[1]))
     assert story.case.told == ("leo",)
 

@@ -9,7 +9,7 @@ from chassis.decision import TaskFailed
 from contracts.executor import CampaignFinished, CampaignOutcome, KillScope, KillSwitchChanged
 from contracts.plan import Authority
 from escalation.commands import AcknowledgeCase, Choice
-from escalation.domain.state import CaseDeadline, Notified, Notify, OpenCases
+from escalation.domain.state import CaseDeadline, LookDue, Notified, Notify, OpenCases
 from escalation.metrics import show
 from tests.builders import meta, plan_issued, policy, proposed
 from tests.escalation.builders import WHY, Story, asked, fired, later, option, planned, who
@@ -83,6 +83,23 @@ def stale() -> Story:
     return story
 
 
+def looked_at_late(after_hours: float | None) -> Story:
+    """The look is due after two hours, and so counted, once or twice."""
+    story, _ = asked()
+    if after_hours is not None:
+        look = AcknowledgeCase(command_id="a", actor=who(), case_id=story.case.case_id)
+        story.tell(look, later(hours=after_hours))
+    for nth in (1, 2):
+        story.tell(LookDue(case_id=story.case.case_id, nth=nth), later(hours=4))
+    return story
+
+
+def over_before() -> Story:
+    story = withdrawn()
+    story.tell(LookDue(case_id=story.case.case_id), later(hours=2))
+    return story
+
+
 def told(*people: str) -> Callable[[], Story]:
     def tell() -> Story:
         story, _ = asked()
@@ -115,6 +132,12 @@ def not_told() -> Story:
         (expired, "approvals_total", {"kind": "approval", "decision": "expired"}, 1),
         (expired, "case_sla_total", {"severity": "medium", "stage": "resolve", "result": "missed"}, 1),
         (expired, "case_resolution_seconds_count", {"severity": "medium"}, 0),
+        (approved, "case_sla_total", {"severity": "medium", "stage": "ack", "result": "met"}, 1),
+        (lambda: looked_at_late(None), "case_sla_total", {"severity": "medium", "stage": "ack", "result": "missed"}, 1),
+        (lambda: looked_at_late(3), "case_sla_total", {"severity": "medium", "stage": "ack", "result": "missed"}, 1),
+        (lambda: looked_at_late(3), "case_sla_total", {"severity": "medium", "stage": "ack", "result": "met"}, 0),
+        (lambda: looked_at_late(1), "case_sla_total", {"severity": "medium", "stage": "ack", "result": "missed"}, 0),
+        (over_before, "case_sla_total", {"severity": "medium", "stage": "ack", "result": "missed"}, 0),
         (withdrawn, "approvals_total", {"kind": "approval", "decision": "withdrawn"}, 1),
         (withdrawn, "case_sla_total", {"severity": "medium", "stage": "resolve", "result": "met"}, 0),
         (lambda: chosen("resume"), "decisions_total", {"decision_type": "send_email", "mode": "human"}, 1),

@@ -39,7 +39,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 @pytest_asyncio.fixture
 async def desk(db_for: MakeDb, keys: Keys, tmp_path: Path) -> AsyncIterator[Desk]:
     people = tmp_path / "people.yaml"
-    people.write_text("people: [{subject: ana, roles: [campaign_approver]}, {subject: leo, roles: [marketing_lead]}]")
+    people.write_text(
+        "people: [{subject: ana, roles: [campaign_approver], mail: ana@acme.example},"
+        " {subject: leo, roles: [marketing_lead]}]"
+    )
     settings = Settings(dsn=SecretStr(""), kafka="", people=people)
     db = await db_for("escalation")
     replicas = [
@@ -260,6 +263,61 @@ async def test_a_tenants_kill_switch_stops_its_campaigns_and_no_others(desk: Des
     await desk.parts.db.pool.execute("UPDATE task SET due_at = clock_timestamp() WHERE kind = 'rule_again'")
     await desk.work()
     assert (await desk.said()).count("HoldReleased") == 1
+
+
+async def test_the_directory_shows_people_roles_and_channels_but_no_address(desk: Desk) -> None:
+    await desk.asked()
+    answer = await desk.get("/v1/directory", desk.token("maya", "viewer"))
+    assert answer.json() == {
+        "people": [
+            {"subject": "ana", "roles": ["campaign_approver"], "channels": ["inbox", "mail"], "on_call": False,
+             "absent": False, "back_at": None, "requests_this_hour": 1},
+            {"subject": "leo", "roles": ["marketing_lead"], "channels": ["inbox"], "on_call": False, "absent": False,
+             "back_at": None, "requests_this_hour": 0},
+        ],
+        "roles": [
+            {"role": "campaign_approver", "holders": ["ana"], "absent": []},
+            {"role": "marketing_lead", "holders": ["leo"], "absent": []},
+        ],
+    }  # fmt: skip
+    assert "acme.example" not in answer.text
+    assert (await desk.get("/v1/directory", desk.token("eve", "stranger"))).status_code == 403
+    assert (await desk.get("/v1/directory", desk.token("ana", tenant="another"))).status_code == 200
+
+
+async def test_who_can_answer_a_case_is_told_along_the_chain(desk: Desk) -> None:
+    shown = await desk.asked()
+    found = (await desk.get(f"/v1/cases/{shown['case_id']}/people")).json()
+    assert (found["role"], found["backup_role"], found["count"]) == ("campaign_approver", "marketing_lead", 1)
+    assert [(one["subject"], one["standing"]) for one in found["candidates"]] == [
+        ("ana", "told"), ("leo", "next"),
+    ]  # fmt: skip
+
+
+async def test_questions_are_counted_by_person_and_hour_over_all_campaigns(desk: Desk) -> None:
+    issued, other = plan_issued(), CampaignId(UUID(int=7))
+    await desk.read(issued, fact(issued, other), proposed(issued), fact(proposed(issued), other))
+    await desk.read(proposed(issued))
+    rows = await desk.parts.db.pool.fetch("SELECT tenant, subject, requests FROM request_count")
+    assert [tuple(row) for row in rows] == [("demo", "ana", 3)]
+
+
+async def test_past_who_was_asked_enough_in_other_campaigns_the_backup_is_asked(desk: Desk) -> None:
+    await desk.parts.db.pool.execute(
+        "INSERT INTO request_count VALUES ('demo', 'ana', date_trunc('hour', clock_timestamp(), 'UTC'), 12)"
+    )
+    shown = await desk.asked()
+    assert shown["told"] == ["leo"]
+    stage = shown["options"][0]["stages"][-1]
+    assert (stage["stage"], stage["verdict"]) == ("approver_load", "passed_on")
+
+
+async def test_when_nobody_looks_the_worker_tells_the_backup(desk: Desk) -> None:
+    await desk.asked()
+    await desk.parts.db.pool.execute("UPDATE task SET due_at = clock_timestamp() WHERE kind = 'look_due'")
+    await desk.work()
+    told = await desk.parts.db.pool.fetch("SELECT subject FROM notification ORDER BY told_at")
+    assert [row["subject"] for row in told] == ["ana", "leo"]
 
 
 async def test_the_card_says_what_would_change_since_the_last_approval_of_another_campaign(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.brief import Brief, Frequency, QuietHours, SlaTarget
-from contracts.event import Count, Money, Name, Sha256, Share, Subject, Text, Value
+from contracts.event import Count, Money, Name, Severity, Sha256, Share, Subject, Text, Value
 from contracts.framing import digest
 
 
@@ -84,6 +84,28 @@ class Deadlines(Value):
     grant: timedelta
 
 
+class Within(Value):
+    """A time by severity."""
+
+    low: timedelta
+    medium: timedelta
+    high: timedelta
+    critical: timedelta
+
+    def of(self, severity: Severity) -> timedelta:
+        found: timedelta = getattr(self, severity.value)
+        return found
+
+
+class Asking(Value):
+    """How people are asked: by when somebody must have looked, and how much one person is asked in an hour."""
+
+    acknowledge: Within
+    """Past it the next in the chain are asked too."""
+    per_hour: Annotated[int, Field(ge=1)]
+    """A person asked so often is passed over, but for what is critical or where nobody else is left."""
+
+
 class Boundary(Value):
     """A limit written before delegation (D8): at most `limit` of `what` without a person."""
 
@@ -105,6 +127,7 @@ class Policy(Value):
     sla_targets: tuple[SlaTarget, ...]
     waves: Waves
     deadlines: Deadlines
+    asking: Asking
     confidence_floor: Share
     autonomy_rung: Annotated[int, Field(ge=1, le=4)]
     recoverable_share: Share

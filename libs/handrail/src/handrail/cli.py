@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from handrail import cli_audit, cli_brief, cli_campaign, cli_case, cli_system
+from handrail import cli_audit, cli_brief, cli_campaign, cli_case, cli_people, cli_system
 from handrail.cli_terminal import AWAY, REFUSED, USAGE, Failure, err
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ cli_system.register(app)
 app.add_typer(cli_brief.app, name="brief")
 app.add_typer(cli_campaign.app, name="campaign")
 app.add_typer(cli_case.app, name="case")
+app.add_typer(cli_people.app, name="people")
 cli_campaign.register(app)
 cli_audit.register(app)
 

@@ -1,11 +1,10 @@
 """In whose name a command speaks: a token given, or one for development from the local issuer."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,22 +12,13 @@ from handrail.cli_terminal import USAGE, Failure
 
 if TYPE_CHECKING:
     from handrail.client import Client
+    from policy.directory import Person
 
 TENANT = "demo"
 Home = Annotated[Path, typer.Option("--home", envvar="HANDRAIL_HOME", help="Where the local system lives.")]
 Token = Annotated[str | None, typer.Option("--token", envvar="HANDRAIL_TOKEN", help="A bearer token.")]
 As = Annotated[str | None, typer.Option("--as", envvar="HANDRAIL_AS", help="Local system only: speak as this person.")]
 HOME = Path(".handrail")
-KINDS: Mapping[str, Literal["human", "agent"]] = {"human": "human", "agent": "agent"}
-
-
-@dataclass(frozen=True)
-class Person:
-    """An entry of the directory, as far as a token needs it."""
-
-    subject: str
-    roles: tuple[str, ...]
-    kind: Literal["human", "agent"] = "human"
 
 
 def examples() -> Path | None:
@@ -39,28 +29,29 @@ def examples() -> Path | None:
     return None
 
 
-def directory(home: Path) -> tuple[Person, ...]:
+def directory(home: Path) -> tuple["Person", ...]:
     """The people that the local system knows."""
-    import yaml
+    from pydantic import ValidationError
+    from yaml import YAMLError
 
     from handrail.local import environment
+    from policy.directory import load_directory
 
     given = environment.load(home).get("escalation-0", {}).get("ESCALATION_PEOPLE")
     found = Path(given) if given else (examples() or Path("examples")) / "people.yaml"
     try:
-        listed = yaml.safe_load(found.read_text())["people"]
-        return tuple(
-            Person(one["subject"], tuple(one["roles"]), KINDS.get(one.get("kind", "human"), "human")) for one in listed
-        )
+        return load_directory(found).people
     except FileNotFoundError:
         raise Failure(f"there is no directory of people at {found}", USAGE) from None
-    except (yaml.YAMLError, KeyError, TypeError):
+    except (YAMLError, ValidationError):
         raise Failure(
             f"{found} is no directory: people: [{{subject: ana, roles: [campaign_approver]}}]", USAGE
         ) from None
 
 
-def dev_token(home: Path, person: Person, ttl: timedelta = timedelta(hours=8)) -> str:
+def dev_token(
+    home: Path, subject: str, roles: Sequence[str], *, human: bool = True, ttl: timedelta = timedelta(hours=8)
+) -> str:
     """A token of the local issuer, which exists once the system was started or `handrail keys init` ran."""
     from handrail import keys
 
@@ -70,7 +61,7 @@ def dev_token(home: Path, person: Person, ttl: timedelta = timedelta(hours=8)) -
             f"there is no issuer in {folder}: give --token or HANDRAIL_TOKEN, or start a system with `handrail up`",
             USAGE,
         )
-    return keys.dev_token(folder, person.subject, person.roles, TENANT, person.kind, ttl)
+    return keys.dev_token(folder, subject, tuple(roles), TENANT, "human" if human else "agent", ttl)
 
 
 def token_for(home: Path, given: str | None, name: str | None, roles: Sequence[str], *, deciding: bool) -> str:
@@ -81,15 +72,15 @@ def token_for(home: Path, given: str | None, name: str | None, roles: Sequence[s
     if name is not None:
         for person in people:
             if person.subject == name:
-                return dev_token(home, person)
+                return dev_token(home, person.subject, person.roles, human=person.is_human)
         raise Failure(f"nobody is called {name!r}: there are {', '.join(one.subject for one in people)}", USAGE)
-    able = [one for one in people if set(roles) & set(one.roles) and one.kind == "human"]
+    able = [one for one in people if set(roles) & set(one.roles) and one.is_human]
     if deciding:
         names = f": locally --as {' or '.join(one.subject for one in able)}" if able else ""
         raise Failure(f"say who decides, by --token or HANDRAIL_TOKEN{names}", USAGE)
     if not able:
         raise Failure(f"nobody in the directory is {' or '.join(roles)}: give --token or --as", USAGE)
-    return dev_token(home, able[0])
+    return dev_token(home, able[0].subject, able[0].roles)
 
 
 def client(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.cli_identity import HOME, Home, Person, dev_token, directory, examples
+from handrail.cli_identity import HOME, Home, dev_token, directory, examples
 from handrail.cli_terminal import REFUSED, USAGE, Failure, err, out, progress
 
 Service = Annotated[
@@ -189,7 +189,7 @@ def dev_token_command(
 ) -> None:
     """Print a token of the local issuer: good for eight hours, believed by this home's services only."""
     named = subject or _somebody(home, role)
-    token = dev_token(home, Person(named, tuple(role), "agent" if agent else "human"))
+    token = dev_token(home, named, role, human=not agent)
     if subject is None:
         err().print(f"for {named}", style="dim")
     sys.stdout.write(token + "\n")

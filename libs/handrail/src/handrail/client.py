@@ -166,6 +166,13 @@ class Client:
     def case(self, case: UUID) -> views.Card:
         return self._ask("GET", "escalation", f"/v1/cases/{case}", views.Card)
 
+    def people(self) -> tuple[views.Person, ...]:
+        return self._ask("GET", "escalation", "/v1/directory", views.People).people
+
+    def people_of(self, case: UUID) -> views.Candidates:
+        """Who can answer the case now."""
+        return self._ask("GET", "escalation", f"/v1/cases/{case}/people", views.Candidates)
+
     def acknowledge(self, case: UUID) -> views.Done:
         return self._command("escalation", f"/v1/cases/{case}/acknowledge", {})
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from rich.markup import escape
 
-from handrail.cli_identity import Person, dev_token, directory
+from handrail.cli_identity import dev_token, directory
 from handrail.cli_terminal import interactive, out, progress
 from handrail.client import Client, Places, Refused, Unreachable
 from handrail.demo_system import Outside
@@ -46,12 +46,12 @@ class Stage:
         """The doors, in a person's name as the directory knows them."""
         if subject not in self._clients:
             found = next(one for one in directory(self.home) if one.subject == subject)
-            self._clients[subject] = self._client(found)
+            self._clients[subject] = self._client(found.subject, found.roles, human=found.is_human)
         return self._clients[subject]
 
     def agent(self, subject: str, *roles: str) -> Client:
         """The doors, in the name of a program."""
-        return self._client(Person(subject, roles, "agent"))
+        return self._client(subject, roles, human=False)
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -102,5 +102,5 @@ class Stage:
         for client in self._clients.values():
             client.close()
 
-    def _client(self, person: Person) -> Client:
-        return Client(Places.found(self.home, os.environ), dev_token(self.home, person))
+    def _client(self, subject: str, roles: Sequence[str], *, human: bool) -> Client:
+        return Client(Places.found(self.home, os.environ), dev_token(self.home, subject, roles, human=human))

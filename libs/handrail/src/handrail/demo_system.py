@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contracts.catalogue import TOPICS
-from handrail.cli_identity import TENANT, Person, dev_token
+from handrail.cli_identity import TENANT, dev_token
 from handrail.cli_terminal import USAGE, Failure
 from handrail.local import ports
 from handrail.local.system import System
@@ -63,9 +63,8 @@ class Outside:
         if self.relay:
             return
         token = system.home / "world.token"
-        publisher = Person("world", ("publisher",), "agent")
         with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(dev_token(system.home, publisher, TOKEN_HOLDS))
+            file.write(dev_token(system.home, "world", ["publisher"], human=False, ttl=TOKEN_HOLDS))
         self.ledger(system.home).unlink(missing_ok=True)
         smtp, http = self.ports
         options = {

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.decision import BlastRadius, Candidate, Prediction, ReasonGiven, Reversibility, Source, Stage
+from contracts import decision
+from contracts.decision import BlastRadius, Prediction, ReasonGiven, Reversibility, Source, Stage
 from contracts.escalation import Need
 from contracts.event import Money
 from contracts.executor import CheckResult
@@ -206,7 +207,7 @@ class Option(View):
     title: str
     recipients: int
     strategy: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[decision.Candidate, ...]
     chosen: str
     predicted: Prediction
     confidence: float
@@ -255,6 +256,34 @@ class Card(View):
 
 class Cases(View):
     cases: tuple[Card, ...]
+
+
+class Person(View):
+    subject: str
+    roles: tuple[str, ...]
+    channels: tuple[str, ...]
+    on_call: bool
+    absent: bool
+    back_at: datetime | None = None
+    requests_this_hour: int
+
+
+class People(View):
+    people: tuple[Person, ...]
+
+
+class Candidate(View):
+    subject: str
+    role: str
+    standing: str
+    requests_this_hour: int
+
+
+class Candidates(View):
+    """Who can answer a case now, along the chain."""
+
+    count: int
+    candidates: tuple[Candidate, ...]
 
 
 class DecisionLine(View):

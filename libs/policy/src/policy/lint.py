@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from contracts.plan import Policy, Trigger
+from contracts.plan import MatrixRow, Policy, Trigger
+from policy.directory import Directory
 from policy.stages import MEASURES
 
 
@@ -41,4 +42,30 @@ def lint(policy: Policy, actions: Iterable[tuple[str, str]] = ()) -> list[str]:
     ]
     if not policy.boundaries:
         findings.append("boundaries: none: nothing can be delegated")
+    return findings
+
+
+def lint_people(matrix: Iterable[MatrixRow], directory: Directory) -> list[str]:
+    """What to mend in the directory, one line each; nothing means that every question reaches somebody, and a backup.
+
+    Each role that a row names needs a holder, its backup another one, and both together as many people as the row asks
+    for. Who is absent for a while counts; who is absent for good does not.
+    """
+    rows = tuple(matrix)
+    there = {
+        role: {person.subject for person in directory.holders(role) if person.absent is not True}
+        for row in rows
+        for role in (row.role, row.backup_role)
+    }
+    findings = [
+        f"people: nobody is {role}: give the role to somebody in people.yaml" for role in there if not there[role]
+    ]
+    for row in rows:
+        both = there[row.role] | there[row.backup_role]
+        if there[row.role] and there[row.backup_role] and len(both) < 2:
+            findings.append(f"people: row {row.id}: {row.role} and {row.backup_role} are one person: name another")
+        elif len(both) < row.needed:
+            findings.append(
+                f"people: row {row.id} needs {row.needed} people, {len(both)} have {row.role} or its backup"
+            )
     return findings

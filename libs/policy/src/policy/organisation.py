@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.brief import Frequency, QuietHours, SlaTarget
 from contracts.event import Count, Name, Share, Tenant
-from contracts.plan import Boundary, Deadlines, MatrixRow, TriggerRule, Waves
+from contracts.plan import Asking, Boundary, Deadlines, MatrixRow, TriggerRule, Waves
 from policy.sender import Sender
 
 
@@ -27,6 +27,7 @@ class OrganisationPolicy(BaseModel):
     sla_targets: tuple[SlaTarget, ...]
     waves: Waves
     deadlines: Deadlines
+    asking: Asking
     confidence_floor: Share
     autonomy_rung: Annotated[int, Field(ge=1, le=4)]
     recoverable_share: Share

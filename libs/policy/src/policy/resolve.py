@@ -22,6 +22,7 @@ def resolve(organisation: OrganisationPolicy, framework: str, brief: Brief) -> P
         sla_targets=_targets(organisation.sla_targets, brief.sla_targets),
         waves=organisation.waves,
         deadlines=organisation.deadlines,
+        asking=organisation.asking,
         confidence_floor=organisation.confidence_floor,
         autonomy_rung=organisation.autonomy_rung,
         recoverable_share=organisation.recoverable_share,

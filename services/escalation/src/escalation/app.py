@@ -10,13 +10,14 @@ from contracts.monitor import TriggerFired
 from escalation import store
 from escalation.api import Api
 from escalation.domain.decide import decide, while_waiting
-from escalation.domain.state import CaseDeadline, Notified, Notify, PlanMissing, RuleAgain
+from escalation.domain.state import CaseDeadline, LookDue, Notified, Notify, PlanMissing, RuleAgain
 from escalation.metrics import DECISIONS, observe, show
 from escalation.settings import Settings
 
 
 async def build(parts: Parts) -> None:
     assert isinstance(parts.settings, Settings)
+    directory = parts.settings.directory
 
     async def notify(leased: Leased) -> Notified:
         async with parts.db.pool.acquire() as conn:
@@ -31,7 +32,7 @@ async def build(parts: Parts) -> None:
         decide,
         store.load,
         store.save,
-        parts.settings.directory,
+        directory,
         DECISIONS,
         keeps_plans=True,
         while_waiting=while_waiting,
@@ -41,9 +42,10 @@ async def build(parts: Parts) -> None:
     parts.topics = (PlanIssued.topic, CampaignFinished.topic, ActionProposed.topic, TriggerFired.topic)
     parts.kinds = {
         CaseDeadline.kind: Kind(CaseDeadline),
+        LookDue.kind: Kind(LookDue),
         PlanMissing.kind: Kind(PlanMissing),
         RuleAgain.kind: Kind(RuleAgain),
         Notify.kind: Kind(Notify, notify),
     }
-    parts.routes = Api(parts).routes()
+    parts.routes = Api(parts, directory).routes()
     parts.measures = (measure,)

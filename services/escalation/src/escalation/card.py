@@ -95,18 +95,22 @@ def card(campaign_id: UUID, state: Escalation, case: Case) -> Card:
         acknowledged_by=case.acknowledged_by,
         if_ignored=case.if_ignored,
         options=tuple(_option(state, case, state.proposals[one]) for one in case.options),
-        votes=tuple(
-            VoteCast(
-                subject=vote.approver.subject,
-                role=vote.approver.role,
-                decision_id=vote.decision_id,
-                approve=vote.approve,
-                at=vote.approver.at,
-                reason=vote.reason,
-            )
-            for vote in case.votes
-        ),
+        votes=votes_of(case),
         closed_at=case.closed_at,
+    )
+
+
+def votes_of(case: Case) -> tuple[VoteCast, ...]:
+    return tuple(
+        VoteCast(
+            subject=vote.approver.subject,
+            role=vote.approver.role,
+            decision_id=vote.decision_id,
+            approve=vote.approve,
+            at=vote.approver.at,
+            reason=vote.reason,
+        )
+        for vote in case.votes
     )
 
 

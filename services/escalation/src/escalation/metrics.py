@@ -1,6 +1,7 @@
 """What escalation counts. Names, labels and meanings: docs/reference/metrics.md."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -19,7 +20,7 @@ from contracts.escalation import (
 from contracts.event import Severity
 from contracts.plan import ActionClass
 from escalation.commands import AcknowledgeCase, DecideCase, SettleCase
-from escalation.domain.state import Case, Escalation, Notified, Notify, OpenCases, Reason, Shared
+from escalation.domain.state import Case, Escalation, LookDue, Notified, Notify, OpenCases, Reason, Shared
 from policy.stages import Verdict
 
 WAITS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200)
@@ -69,8 +70,9 @@ for severity in Severity:
     RESOLUTION.labels(severity=severity)
     for case_kind in CaseKind:
         CASES.labels(severity=severity, kind=case_kind)
-    for result in ("met", "missed"):
-        CASE_SLA.labels(severity=severity, stage="resolve", result=result)
+    for stage in ("ack", "resolve"):
+        for result in ("met", "missed"):
+            CASE_SLA.labels(severity=severity, stage=stage, result=result)
 for case_kind in ASKING:
     PENDING.labels(kind=case_kind)
     OLDEST_PENDING.labels(kind=case_kind)
@@ -98,7 +100,9 @@ def observe(message: Message, decided: Decision[Escalation, Shared]) -> None:
         case AcknowledgeCase() | DecideCase() | SettleCase():
             case = state.cases.get(message.body.case_id)
             if case is not None and case.seen_at == message.meta.occurred_at:
-                ACK.labels(severity=case.severity).observe((case.seen_at - case.opened_at).total_seconds())
+                _looked(case, case.seen_at)
+        case LookDue(nth=1) as due:
+            _look_due(state.cases[due.case_id])
         case Notified(told=told, transport=transport):
             NOTIFICATIONS.labels(transport=transport, result="sent" if told else "nobody").inc(len(told) or 1)
         case TaskFailed(task=Notify(told=told)):
@@ -145,6 +149,20 @@ def _show(count: Gauge, oldest: Gauge, listed: Sequence[OpenCases], wanted: str)
 def _evaluated(state: Escalation, proposal: ActionProposed) -> None:
     """What the policy's newest word on `proposal` was; a hold that still stands is not said again."""
     POLICY.labels(result=_RESULTS[Verdict(state.rulings[proposal.decision_id].outcome)]).inc()
+
+
+def _looked(case: Case, seen_at: datetime) -> None:
+    ACK.labels(severity=case.severity).observe((seen_at - case.opened_at).total_seconds())
+    if seen_at <= case.look_by:
+        CASE_SLA.labels(severity=case.severity, stage="ack", result="met").inc()
+
+
+def _look_due(case: Case) -> None:
+    """A miss is one although somebody looked before this was counted; a question that went away in time is none."""
+    seen_in_time = case.seen_at is not None and case.seen_at <= case.look_by
+    closed_in_time = case.closed_at is not None and case.closed_at <= case.look_by
+    if not seen_in_time and not closed_in_time:
+        CASE_SLA.labels(severity=case.severity, stage="ack", result="missed").inc()
 
 
 def _cleared(state: Escalation, grant: ActionCleared) -> None:

@@ -1,6 +1,7 @@
 """Campaigns' cases and rulings, and the frameworks that people approved."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -29,6 +30,16 @@ VALUES ($1, $2, $3, $4, $5, $6::jsonb)
 ON CONFLICT (tenant, framework, decision_type, legal_class)
 DO UPDATE SET approved_at = excluded.approved_at, content = excluded.content
  WHERE known.approved_at < excluded.approved_at
+"""
+_REQUESTS = """
+SELECT tenant, subject, requests
+  FROM request_count
+ WHERE tenant = ANY($1::text[]) AND hour = date_trunc('hour', clock_timestamp(), 'UTC')
+"""
+_ASKED = """
+INSERT INTO request_count AS known (tenant, subject, hour, requests)
+VALUES ($1, $2, date_trunc('hour', clock_timestamp(), 'UTC'), $3)
+ON CONFLICT (tenant, subject, hour) DO UPDATE SET requests = known.requests + excluded.requests
 """
 _SWITCHES = """
 SELECT tenant, campaign_id
@@ -64,7 +75,11 @@ INSERT INTO notification (tenant, case_id, subject) SELECT $1, $2, unnest($3::te
 
 
 async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Escalation, Shared]]:
-    keys = {key_of(message.meta) for message in messages}
+    return await loaded(conn, {key_of(message.meta) for message in messages})
+
+
+async def loaded(conn: Conn, keys: Collection[Key]) -> dict[Key, Loaded[Escalation, Shared]]:
+    """What is known of each of `keys`, but its plans."""
     states = await STATES.load(conn, keys)
     rows = await conn.fetch(_FRAMEWORKS, sorted({key.tenant for key in keys}))
     known: dict[str, dict[Approved, Content]] = {}
@@ -72,7 +87,22 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Esca
         found = Approved(row["framework"], row["decision_type"], LegalClass(row["legal_class"]))
         known.setdefault(row["tenant"], {})[found] = Content.model_validate_json(row["content"])
     kills = await _kills(conn, keys)
-    return {key: Loaded(states.get(key), Shared(known.get(key.tenant, {}), kills=kills[key])) for key in keys}
+    requests = await requests_of(conn, {key.tenant for key in keys})
+    return {
+        key: Loaded(
+            states.get(key),
+            Shared(known.get(key.tenant, {}), kills=kills[key], requests=requests.get(key.tenant, {})),
+        )
+        for key in keys
+    }
+
+
+async def requests_of(conn: Conn, tenants: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Questions to each person in the present hour, by tenant."""
+    found: dict[str, dict[str, int]] = {}
+    for row in await conn.fetch(_REQUESTS, sorted(tenants)):
+        found.setdefault(row["tenant"], {})[row["subject"]] = row["requests"]
+    return found
 
 
 async def _kills(conn: Conn, keys: Iterable[Key]) -> dict[Key, frozenset[KillScope]]:
@@ -104,6 +134,11 @@ async def save(conn: Conn, touched: Mapping[Key, Loaded[Escalation, Shared]]) ->
     ]
     if learned:
         await conn.executemany(_LEARN, learned)
+    asked: Counter[tuple[str, str]] = Counter()
+    for key, loaded in touched.items():
+        asked.update({(key.tenant, subject): more for subject, more in loaded.shared.asked.items()})
+    if asked:  # in one order, so that two transactions never wait for each other
+        await conn.executemany(_ASKED, [(*who, more) for who, more in sorted(asked.items())])
     for key, loaded in touched.items():
         if (engaged := loaded.shared.switched) is not None:  # rare: a person did it
             await conn.execute(_ENGAGE if engaged else _RELEASE, key.tenant, key.campaign)

@@ -14,11 +14,11 @@ from contracts.monitor import TriggerFired
 from contracts.plan import Plan, Response
 from escalation.commands import AcknowledgeCase, DecideCase, RevokeClearance, SettleCase
 from escalation.domain import cases, proposals
-from escalation.domain.opening import Here, Occasion, Ruling, case_of, new_case, opened
+from escalation.domain.opening import Here, Occasion, Ruling, case_of, looked_at, new_case, opened
 from escalation.domain.state import (
     CaseDeadline,
-    Directory,
     Escalation,
+    LookDue,
     Notified,
     Notify,
     PlanMissing,
@@ -27,6 +27,7 @@ from escalation.domain.state import (
     Shared,
     Status,
 )
+from policy.directory import Directory
 
 ASKING = frozenset({Response.PAUSE, Response.ESCALATE})
 PLAN_MISSING = "plan_missing"
@@ -63,6 +64,8 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
             return _revoke(state, command, now)
         case CaseDeadline() as deadline:
             return cases.expired(on, deadline)
+        case LookDue() as due:
+            return looked_at(on, state, due)
         case Notified() as notified:
             event = CaseNotified(case_id=notified.case_id, told=notified.told, transport=notified.transport)
             return Decision(Reason.NOTIFIED, state, (event,))
@@ -111,8 +114,8 @@ def _on_kill_switch(on: Occasion, changed: KillSwitchChanged) -> Ruling:
     shared = replace(here.shared, kills=kills, switched=changed.engaged)
     if here.state is None:
         return Decision(Reason.KILL_SWITCH_CHANGED, None, shared=shared)
-    again = proposals.ruled_again(replace(on, here=replace(here, shared=shared)), here.state)
-    return replace(again, reason=Reason.KILL_SWITCH_CHANGED, shared=shared)
+    again = proposals.ruled_again(on.knowing(shared), here.state)
+    return replace(again, reason=Reason.KILL_SWITCH_CHANGED, shared=again.shared or shared)
 
 
 def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta) -> Ruling:
@@ -124,7 +127,7 @@ def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta
         return Decision(Reason.KNOWN, state)
     rules = {one.id: one for one in plan.policy.triggers}
     need = _need(plan, rules[fired.rule].role if fired.rule in rules else None)
-    case = new_case(on, plan, CaseKind.TRIGGER, meta.event_id, need, fired.severity)
+    case = new_case(on, fired.plan_version, CaseKind.TRIGGER, meta.event_id, need, fired.severity)
     early = state.early_options.get(meta.event_id, ())
     case = replace(
         case,
@@ -135,7 +138,7 @@ def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta
         options=early,
     )
     left = {trigger: options for trigger, options in state.early_options.items() if trigger != meta.event_id}
-    return opened(replace(state, early_options=left), case)
+    return opened(on, replace(state, early_options=left), case)
 
 
 def _on_uncertain(on: Occasion, state: Escalation, uncertain: ActionUncertain) -> Ruling:
@@ -144,14 +147,14 @@ def _on_uncertain(on: Occasion, state: Escalation, uncertain: ActionUncertain) -
         return Decision(Reason.KNOWN, state)
     plan = on.plan(uncertain.plan_version)
     need = _need(plan, None)
-    case = new_case(on, plan, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM)
+    case = new_case(on, uncertain.plan_version, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM)
     case = replace(
         case,
         title=f"Did one mail to {uncertain.recipient_domain} leave? {uncertain.because}",
         because="uncertain_effect",
         if_ignored="It is never sent again; a later report of the world settles it.",
     )
-    return opened(state, case)
+    return opened(on, state, case)
 
 
 def _on_reconciled(state: Escalation, settled: ActionReconciled, now: datetime) -> Ruling:

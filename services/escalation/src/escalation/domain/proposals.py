@@ -14,7 +14,7 @@ from escalation.domain import rulings
 from escalation.domain.cases import approved_by
 from escalation.domain.difference import Content, Difference, content, difference
 from escalation.domain.opening import Occasion, Ruling, case_of, new_case, opened, with_case
-from escalation.domain.state import Case, Escalation, Reason, RuleAgain, Ruled, Status
+from escalation.domain.state import Case, Escalation, Reason, RuleAgain, Ruled, Shared, Status
 from policy.rule import HOLD_IN_PLACE, KILL_SWITCH, rule
 from policy.rule import Ruling as Verdicts
 from policy.stages import Facts, Hold, Verdict
@@ -33,14 +33,15 @@ def ruled_again(on: Occasion, state: Escalation) -> Ruling:
     """A hold or kill switch changed: what waited for it is ruled in the order it came."""
     events: list[Event] = []
     tasks: list[Task] = []
+    shared: Shared | None = None
     waiting = [one for one in state.rulings.values() if _waits(one)]
     for ruled in sorted(waiting, key=lambda one: (one.at, one.decision_id)):
-        decided = _again(on, state, ruled)
+        decided = _again(on.knowing(shared), state, ruled)
         assert decided.state is not None
-        state = decided.state
+        state, shared = decided.state, decided.shared or shared
         events += decided.events
         tasks += decided.tasks
-    return Decision(Reason.RULED_AGAIN, state, tuple(events), tuple(tasks))
+    return Decision(Reason.RULED_AGAIN, state, tuple(events), tuple(tasks), shared)
 
 
 def looked_at_again(on: Occasion, state: Escalation, task: RuleAgain) -> Ruling:
@@ -153,8 +154,7 @@ def _asked(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: V
     if proposal.action.answers is not None:
         return _option(on, state, proposal, proposal.action.answers)
     assert verdict.need is not None  # without a row only an option comes so far
-    plan = on.plan(proposal.plan_version)
-    case = new_case(on, plan, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity)
+    case = new_case(on, proposal.plan_version, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity)
     case = replace(
         case,
         title=proposal.title,
@@ -162,7 +162,7 @@ def _asked(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: V
         if_ignored=proposal.if_ignored,
         options=(proposal.decision_id,),
     )
-    return opened(state, case)
+    return opened(on, state, case)
 
 
 def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: UUID) -> Ruling:
@@ -183,7 +183,7 @@ def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: 
     if _in_force(state, last, plan, on.now):
         no = rulings.denied(proposal, last.case_id, "case_closed")
         return Decision(Reason.CASE_CLOSED, rulings.ended(state, proposal.decision_id), (no,))
-    fresh = new_case(on, plan, CaseKind.TRIGGER, trigger, last.needs, last.severity)
+    fresh = new_case(on, proposal.plan_version, CaseKind.TRIGGER, trigger, last.needs, last.severity)
     fresh = replace(
         fresh,
         case_id=case_of(trigger, len(about) + 1),
@@ -193,7 +193,7 @@ def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: 
         if_ignored=last.if_ignored,
         options=(proposal.decision_id,),
     )
-    return opened(state, fresh)
+    return opened(on, state, fresh)
 
 
 def _in_force(state: Escalation, case: Case, plan: Plan, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """What escalation remembers of a campaign."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
@@ -11,7 +11,7 @@ from chassis.decision import TaskBody
 from contracts.actions import ActionProposed
 from contracts.decision import Approver, LegalClass, ReasonGiven, Stage
 from contracts.escalation import CaseKind, Need
-from contracts.event import Name, Severity, Sha256, Subject, Tenant, Value
+from contracts.event import Name, Severity, Sha256, Subject, Value
 from contracts.executor import KillScope, PlanVersion
 from escalation.domain.difference import Content, Difference
 
@@ -28,6 +28,7 @@ class Reason(StrEnum):
     CAMPAIGN_OVER = "campaign_over"
     NOTED = "noted"
     NOTIFIED = "notified"
+    NOT_LOOKED_AT = "not_looked_at"
     ACKNOWLEDGED = "acknowledged"
     VOTE_COUNTED = "vote_counted"
     CLEARED_BY_PEOPLE = "cleared_by_people"
@@ -79,8 +80,11 @@ class Case:
     because: str
     if_ignored: str
     opened_at: datetime
+    look_by: datetime
+    """Past it, when nobody has looked, the next ones are asked too."""
     deadline: datetime
-    told: tuple[str, ...]
+    plan_version: int
+    told: tuple[str, ...] = ()
     finding: str = ""
     status: Status = Status.OPEN
     options: tuple[UUID, ...] = ()
@@ -148,6 +152,18 @@ class Shared:
     kills: frozenset[KillScope] = frozenset()
     switched: bool | None = None
     """Whether the switch of this very key was engaged or released now, to keep; None: neither."""
+    requests: Mapping[str, int] = field(default_factory=dict)
+    """Questions to each person of the tenant in the present hour."""
+    asked: Mapping[str, int] = field(default_factory=dict)
+    """Of these, the ones asked now, to keep."""
+
+    def asking(self, told: Iterable[str]) -> "Shared":
+        """One question more to each of `told`."""
+        requests, asked = dict(self.requests), dict(self.asked)
+        for subject in told:
+            requests[subject] = requests.get(subject, 0) + 1
+            asked[subject] = asked.get(subject, 0) + 1
+        return replace(self, requests=requests, asked=asked)
 
 
 class OpenCases(NamedTuple):
@@ -159,41 +175,17 @@ class OpenCases(NamedTuple):
     oldest: float
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    subject: str
-    roles: tuple[str, ...]
-    absent: bool = False
-    tenant: str | None = None
-    """None where the directory is of one tenant only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Who can be asked."""
-
-    people: tuple[Person, ...] = ()
-
-    def of(self, tenant: Tenant) -> "Directory":
-        """Those who may be asked about the tenant's campaigns."""
-        return Directory(tuple(person for person in self.people if person.tenant in (None, tenant)))
-
-    def who(self, need: Need, author: str) -> tuple[str, ...]:
-        """Those present with the role but the plan's author; when there is none, those with the backup role."""
-        for role in (need.role, need.backup_role):
-            found = tuple(
-                person.subject
-                for person in self.people
-                if role in person.roles and not person.absent and person.subject != author
-            )
-            if found:
-                return found
-        return ()
-
-
 class CaseDeadline(TaskBody):
     kind: ClassVar[str] = "case_deadline"
     case_id: UUID
+
+
+class LookDue(TaskBody):
+    """Has anybody looked? `nth` counts how often it was asked."""
+
+    kind: ClassVar[str] = "look_due"
+    case_id: UUID
+    nth: int = 1
 
 
 class Notify(TaskBody):

@@ -47,3 +47,12 @@ CREATE TABLE engaged_switch (
     engaged_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, campaign_id)
 );
+
+-- Questions to each person by hour, changed by adding only: nobody is asked more than can be read.
+CREATE TABLE request_count (
+    tenant   text        NOT NULL,
+    subject  text        NOT NULL,
+    hour     timestamptz NOT NULL,
+    requests integer     NOT NULL,
+    PRIMARY KEY (tenant, subject, hour)
+);
