@@ -10,10 +10,11 @@ from rich.text import Text
 
 from contracts.event import Money
 from handrail import cli_card, cli_logs
+from handrail.case_views import Card
 from handrail.cli_terminal import duration, money, until
 from handrail.demo_proof import change_one_byte
 from handrail.demo_stage import DidNotHold
-from handrail.views import Card, Mail
+from handrail.views import Mail
 from tests.builders import proposed
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.decision import Candidate
+from handrail.case_views import Card, Difference, Option, PartChanged
 from handrail.cli_terminal import duration, money, percent, short, until
-from handrail.views import Card, Difference, Mail, Option, PartChanged
+from handrail.views import Mail
 
 LEVELS = {"low": "green", "medium": "yellow", "high": "red", "critical": "bold red"}
 

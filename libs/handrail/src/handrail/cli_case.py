@@ -11,8 +11,9 @@ from handrail.cli_identity import HOME, As, Home, Token, client
 from handrail.cli_terminal import USAGE, Failure, interactive, out, progress, short, until
 
 if TYPE_CHECKING:
+    from handrail.case_views import Card, Option
     from handrail.client import Client
-    from handrail.views import Card, Mail, Option
+    from handrail.views import Mail
 
 app = typer.Typer(help="What people are asked to decide.", no_args_is_help=True)
 READERS = ("campaign_approver", "marketing_lead", "marketer", "operator", "auditor", "viewer")

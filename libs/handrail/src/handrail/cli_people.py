@@ -12,7 +12,7 @@ from handrail.cli_terminal import REFUSED, USAGE, Failure, out, until
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handrail.views import Person
+    from handrail.case_views import Person
 
 app = typer.Typer(help="Who can be asked.", no_args_is_help=True)
 WORDS = {"told": "was asked", "next": "is asked next", "in_reserve": "in reserve", "busy": "asked enough this hour"}

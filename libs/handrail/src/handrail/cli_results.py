@@ -6,8 +6,9 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from handrail.case_views import Card
 from handrail.cli_terminal import duration, out, percent, short, until
-from handrail.views import Campaign, Card, Clock, Results, Wave
+from handrail.views import Campaign, Clock, Results, Wave
 
 VERDICTS = {"pass": "green", "fail": "red", "error": "red", "skipped": "yellow", "waived": "yellow"}
 STATES = {"met": "green", "breached": "red", "running": "yellow"}

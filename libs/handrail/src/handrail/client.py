@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from handrail import views
+from handrail import case_views, views
 from handrail.explained import Explanation
 from handrail.local import environment
 
@@ -159,25 +159,25 @@ class Client:
     def results(self, campaign: UUID) -> views.Results:
         return self._ask("GET", "monitor", f"/v1/campaigns/{campaign}", views.Results)
 
-    def cases(self, *, every: bool = False) -> tuple[views.Card, ...]:
+    def cases(self, *, every: bool = False) -> tuple[case_views.Card, ...]:
         params = {"status": "all" if every else "open"}
-        return self._ask("GET", "escalation", "/v1/cases", views.Cases, params=params).cases
+        return self._ask("GET", "escalation", "/v1/cases", case_views.Cases, params=params).cases
 
-    def case(self, case: UUID) -> views.Card:
-        return self._ask("GET", "escalation", f"/v1/cases/{case}", views.Card)
+    def case(self, case: UUID) -> case_views.Card:
+        return self._ask("GET", "escalation", f"/v1/cases/{case}", case_views.Card)
 
-    def people(self) -> tuple[views.Person, ...]:
-        return self._ask("GET", "escalation", "/v1/directory", views.People).people
+    def people(self) -> tuple[case_views.Person, ...]:
+        return self._ask("GET", "escalation", "/v1/directory", case_views.People).people
 
-    def people_of(self, case: UUID) -> views.Candidates:
+    def people_of(self, case: UUID) -> case_views.Candidates:
         """Who can answer the case now."""
-        return self._ask("GET", "escalation", f"/v1/cases/{case}/people", views.Candidates)
+        return self._ask("GET", "escalation", f"/v1/cases/{case}/people", case_views.Candidates)
 
     def acknowledge(self, case: UUID) -> views.Done:
         return self._command("escalation", f"/v1/cases/{case}/acknowledge", {})
 
     def decide(
-        self, case: UUID, option: views.Option, choice: str, reason: Mapping[str, str] | None = None
+        self, case: UUID, option: case_views.Option, choice: str, reason: Mapping[str, str] | None = None
     ) -> views.Done:
         """Approve or refuse exactly the content of `option` as it was shown."""
         body = {

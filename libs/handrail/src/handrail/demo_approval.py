@@ -9,11 +9,12 @@ from rich.table import Table
 
 from contracts.framing import digest
 from handrail import brief_file, cli_card, cli_case, cli_sheet
+from handrail.case_views import Card
 from handrail.cli_terminal import out, short
 from handrail.client import Refused
 from handrail.demo_stage import DidNotHold, Stage
 from handrail.demo_system import DEAD_DOMAIN
-from handrail.views import Card, Submitted
+from handrail.views import Submitted
 
 AUTHOR, APPROVER = "maya", "ana"
 SHEET_PARTS = 8

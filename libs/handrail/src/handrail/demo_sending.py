@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from handrail import cli_card, cli_case, cli_results
+from handrail.case_views import Card, Option
 from handrail.cli_terminal import out, percent, short
 from handrail.demo_approval import APPROVER
 from handrail.demo_stage import DidNotHold, Stage
 from handrail.demo_system import DEAD_DOMAIN
-from handrail.views import Campaign, Card, Option, Results
+from handrail.views import Campaign, Results
 
 ANSWERER = APPROVER
 SAMPLES = 8
