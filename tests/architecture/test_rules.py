@@ -136,7 +136,7 @@ def test_a_runbook_names_commands_that_exist(repository: Path) -> None:
     from handrail.cli import app
 
     root = get_command(app)
-    for path in sorted((repository / "docs/runbooks").glob("*.md")):
+    for path in sorted((repository / "docs/runbooks").rglob("*.md")):
         for words in _commands(path.read_text()):
             command: Any = root
             for word in words:

@@ -16,7 +16,7 @@ from tests.cli.doors import open_door
 DECISION = "11111111-1111-5111-8111-111111111111"
 COMMANDS = (
     "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "brief", "campaign", "case", "people", "explain",
-    "audit", "kill", "dead-letters", "events", "demo",
+    "audit", "kill", "dead-letters", "events", "demo", "replay",
 )  # fmt: skip
 
 
@@ -49,6 +49,11 @@ def test_help_loads_nothing_that_is_slow() -> None:
         (("migrate", "monitor"), 2, "no database for monitor: set MONITOR_DSN"),
         (("dead-letters", "list", "monitor"), 3, "nobody said where monitor's database is"),
         (("dead-letters", "list", "nothing"), 2, "there is no service 'nothing'"),
+        (("replay", "--service", "nothing"), 2, "there is no service 'nothing'"),
+        (("replay", "--service", "monitor"), 3, "nobody said where monitor's database is"),
+        (("dev", "stop"), 3, "nothing was started in"),
+        (("dev", "start", "tower"), 3, "nothing was started in"),
+        (("dev", "new-kafka"), 3, "no Kafka of"),
         (("explain", DECISION), 3, "nobody said where audit is"),
         (("case", "list"), 3, "nobody said where escalation is"),
         (("case", "approve", "1"), 2, "say who decides, by --token or HANDRAIL_TOKEN: locally --as ana or leo"),

@@ -1,6 +1,8 @@
 """A Kafka and a PostgreSQL of these tests alone: they are killed and started again here."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,12 +12,15 @@ from handrail.local.postgres import LocalPostgres
 
 
 @pytest.fixture(scope="session")
-def own_infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sources.Infrastructure]:
-    with pytest.MonkeyPatch.context() as environment:
+def own_infrastructure() -> Iterator[sources.Infrastructure]:
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        TemporaryDirectory(prefix="handrail-launcher-", ignore_cleanup_errors=True) as home,
+    ):
         environment.setenv(sources.FORCED, "processes")
         environment.delenv(sources.KAFKA, raising=False)
         environment.delenv(sources.POSTGRES, raising=False)
-        with sources.infrastructure(tmp_path_factory.mktemp("launcher")) as started:
+        with sources.infrastructure(Path(home)) as started:
             yield started
 
 

@@ -7,6 +7,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from handrail.local import kafka as local_kafka
 from handrail.local import topics
 from handrail.local.kafka import Kafka
+from handrail.local.processes import Processes
 
 
 async def test_records_survive_a_killed_broker(kafka: Kafka) -> None:
@@ -34,6 +35,26 @@ async def test_topics_are_made_once_and_stamped_by_the_broker(kafka: Kafka) -> N
         [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "launcher.three")])
         settings = {entry[0]: entry[1] for entry in answer.resources[0][4]}
         assert settings["message.timestamp.type"] == "LogAppendTime"
+    finally:
+        await admin.close()
+
+
+async def test_a_replaced_broker_is_another_cluster_at_the_same_address(kafka: Kafka) -> None:
+    topics.apply(kafka.bootstrap, {"launcher.lost": 1})
+    before = await described(kafka.bootstrap)
+    bootstrap = kafka.bootstrap
+    Kafka.found(kafka.folder.parent, Processes(kafka.folder.parent)).replace()
+    assert kafka.bootstrap == bootstrap
+    after = await described(bootstrap)
+    assert before[0] != after[0] and "launcher.lost" in before[1] and after[1] == []
+
+
+async def described(bootstrap: str) -> tuple[str, list[str]]:
+    """(cluster id, topics)."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return (await admin.describe_cluster())["cluster_id"], await admin.list_topics()
     finally:
         await admin.close()
 

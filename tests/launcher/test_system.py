@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handrail.local import environment, sources, system
+from handrail.local import environment, restart, sources, system
 from handrail.local.failure import CannotStart
 from handrail.local.processes import Processes
 from handrail.local.status import memory, status
@@ -78,6 +78,13 @@ def test_all_replicas_are_ready_and_a_later_command_stops_them(
         built.processes.kill("executor-1")
         built.processes.restart("executor-1")
         built.await_ready("executor-1")
+        stopped = restart.stop_services(built.home, ["executor", "tower"])
+        assert sorted(stopped) == ["executor-0", "executor-1", "tower-0"]
+        assert not set(stopped) & {each.name for each in status(built.home) if each.alive}
+        built.processes.kill("audit-0")
+        started = restart.start_services(built.home, ["tower", "audit", "monitor"], print)
+        assert sorted(started) == ["audit-0", "tower-0"]
+        assert {"audit-0", "tower-0"} <= {each.name for each in status(built.home) if each.ready}
     finally:
         system.down(built.home)
     assert status(built.home) == []

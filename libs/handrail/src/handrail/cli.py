@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from handrail import cli_audit, cli_brief, cli_campaign, cli_case, cli_people, cli_system
+from handrail import cli_audit, cli_brief, cli_campaign, cli_case, cli_dev, cli_operations, cli_people, cli_system
 from handrail.cli_terminal import AWAY, REFUSED, USAGE, Failure, err
 
 app = typer.Typer(
@@ -16,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli_system.register(app)
+cli_operations.register(app)
+app.add_typer(cli_dev.dev, name="dev")
 app.add_typer(cli_brief.app, name="brief")
 app.add_typer(cli_campaign.app, name="campaign")
 app.add_typer(cli_case.app, name="case")

@@ -1,7 +1,5 @@
 """`handrail explain`, `handrail audit`, `handrail dead-letters` and `handrail events`."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +9,8 @@ from uuid import UUID
 import typer
 
 from handrail.cli_identity import HOME, As, Home, Token, client
-from handrail.cli_terminal import AWAY, REFUSED, USAGE, Failure, out, progress
+from handrail.cli_operations import run_program
+from handrail.cli_terminal import REFUSED, USAGE, Failure, out, progress
 
 audit = typer.Typer(help="The record of everything, and its proof.", no_args_is_help=True)
 letters = typer.Typer(help="What a service could not process.", no_args_is_help=True)
@@ -169,14 +168,5 @@ def _events_of(file: Path) -> list[dict[str, object]]:
 
 
 def _letters_of(home: Path, service: str, *arguments: str) -> None:
-    """The service's own program does it, with the environment of the running system."""
-    from handrail.local import environment
-
-    if service not in environment.SERVICES:
-        raise Failure(f"there is no service {service!r}: it is one of {', '.join(environment.SERVICES)}", USAGE)
-    variables = {**os.environ, **environment.load(home).get(f"{service}-0", {})}
-    if f"{service.upper()}_DSN" not in variables:
-        raise Failure(f"nobody said where {service}'s database is: `handrail up`, or set {service.upper()}_DSN", AWAY)
-    done = subprocess.run([sys.executable, "-m", service, "dead-letters", *arguments], env=variables)
-    if done.returncode:
+    if run_program(home, service, "dead-letters", *arguments):
         raise typer.Exit(REFUSED)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from handrail.cli_identity import HOME, Home, dev_token, directory, examples
-from handrail.cli_terminal import REFUSED, USAGE, Failure, err, out, progress
+from handrail.cli_identity import HOME, Home, examples
+from handrail.cli_terminal import REFUSED, USAGE, Failure, out, progress
 
 Service = Annotated[
     str, typer.Argument(metavar="SERVICE", help="briefing, executor, monitor, escalation, audit, tower")
@@ -22,11 +22,9 @@ def register(app: typer.Typer) -> None:
     for command in (up, down, url, status, logs, run, migrate, demo):
         app.command()(command)
     app.add_typer(keys, name="keys")
-    app.add_typer(dev, name="dev")
 
 
 keys = typer.Typer(help="Keys of an installation.", no_args_is_help=True)
-dev = typer.Typer(help="For development on a local system.", no_args_is_help=True)
 
 
 def up(
@@ -173,34 +171,6 @@ def keys_init(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
         if not file.name.startswith("."):
             out().print(f"created {file}")
     out().print(f"the keys are in {folder}")
-
-
-@dev.callback()
-def _dev() -> None:
-    """For development on a local system."""
-
-
-@dev.command("token")
-def dev_token_command(
-    role: Annotated[list[str], typer.Option("--role", help="May be given several times.")],
-    subject: Annotated[str | None, typer.Option(help="Whose; somebody with the role when left out.")] = None,
-    agent: Annotated[bool, typer.Option("--agent", help="For a system, not a person.")] = False,
-    home: Home = HOME,
-) -> None:
-    """Print a token of the local issuer: good for eight hours, believed by this home's services only."""
-    named = subject or _somebody(home, role)
-    token = dev_token(home, named, role, human=not agent)
-    if subject is None:
-        err().print(f"for {named}", style="dim")
-    sys.stdout.write(token + "\n")
-
-
-def _somebody(home: Path, roles: list[str]) -> str:
-    try:
-        known = next((one.subject for one in directory(home) if set(roles) <= set(one.roles)), None)
-    except Failure:
-        known = None
-    return known or f"dev-{roles[0].replace('_', '-')}"
 
 
 def _known(service: str) -> None:

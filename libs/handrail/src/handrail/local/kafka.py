@@ -63,6 +63,16 @@ class Kafka:
         self._class_path = ""
         self._port = 0
 
+    @staticmethod
+    def found(home: Path, processes: Processes, on_progress: Callable[[str], None] = lambda text: None) -> "Kafka":
+        """The broker of a home folder, whoever started it. Raises CannotStart when it is no process of ours."""
+        kafka = Kafka(home, processes, on_progress)
+        record = processes.find(NAME)
+        if record is None or record.port is None:
+            raise CannotStart(f"no Kafka of {home.resolve()} runs as a process: it is a container, or somebody else's")
+        kafka._class_path, kafka._port = jars.class_path(on_progress=on_progress), record.port
+        return kafka
+
     @property
     def bootstrap(self) -> str:
         """host:port for clients."""
