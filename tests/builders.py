@@ -199,6 +199,7 @@ def policy(**changes: Any) -> Policy:
             ),
         ),
         "boundaries": (Boundary(id="recipients", what="recipients", limit=10_000),),
+        "holds": (),
         "frequency": Frequency(per_week=5, per_day=3, confirmed=True),
         "quiet_hours": QuietHours.model_validate({"starts": "00:00", "ends": "00:00", "confirmed": True}),
         "sla_targets": (SlaTarget(sla="response_time", within=timedelta(minutes=15)),),

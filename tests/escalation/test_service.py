@@ -18,12 +18,13 @@ from contracts.codec import decode
 from contracts.escalation import ActionCleared
 from contracts.event import CampaignId, Event, Fact, Signature, Tenant, tenant_row
 from contracts.executor import KillScope, KillSwitchChanged
+from contracts.plan import Authority, HoldEnd, TimedHold
 from escalation.app import build
 from escalation.card import Card, Option, card
 from escalation.metrics import OPEN
 from escalation.settings import Settings
 from handrail.keys import AUDIENCE, ISSUER, Keys, init
-from tests.builders import CAMPAIGN, TENANT, fact, plan_issued, proposed
+from tests.builders import CAMPAIGN, TENANT, fact, plan_issued, policy, proposed
 from tests.conftest import VERIFIER, MakeDb
 from tests.escalation.builders import asked
 from tests.escalation.desk import Desk
@@ -310,6 +311,25 @@ async def test_past_who_was_asked_enough_in_other_campaigns_the_backup_is_asked(
     assert shown["told"] == ["leo"]
     stage = shown["options"][0]["stages"][-1]
     assert (stage["stage"], stage["verdict"]) == ("approver_load", "passed_on")
+
+
+async def test_a_timed_hold_ends_by_its_task_and_the_grant_is_the_rules(desk: Desk) -> None:
+    await desk.vote(await desk.asked())
+    row = policy().matrix[0].model_copy(update={"authority": Authority.INDEPENDENT})
+    hold = TimedHold(
+        id="last-word", tool="smtp", verb="send_campaign", decision_type="send_email", length=timedelta(minutes=30),
+        then=HoldEnd.PROCEED,
+    )  # fmt: skip
+    issued = plan_issued(policy_=policy(autonomy_rung=3, matrix=(row,), holds=(hold,)))
+    other = CampaignId(UUID(int=7))
+    await desk.read(fact(issued, other), fact(proposed(issued), other))
+    before = await desk.said()
+    await desk.parts.db.pool.execute(
+        "UPDATE task SET due_at = clock_timestamp() WHERE kind = 'case_deadline' AND campaign_id = $1", other
+    )
+    await desk.work()
+    said = (await desk.said())[len(before) :]
+    assert [name for name in said if name != "CaseNotified"] == ["CaseExpired", "HoldReleased", "ActionCleared"]
 
 
 async def test_when_nobody_looks_the_worker_tells_the_backup(desk: Desk) -> None:

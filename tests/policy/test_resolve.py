@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.brief import Brief, Frequency, QuietHours, SlaTarget
+from contracts.plan import TimedHold
 from policy.lint import lint
 from policy.organisation import OrganisationPolicy, load_organisation
 from policy.resolve import resolve
@@ -99,6 +100,11 @@ def test_a_policy_that_reaches_somebody_for_everything_has_no_findings() -> None
         ({"matrix": (policy().matrix[0].model_copy(update={"backup_role": "campaign_approver"}),)}, [], "no backup"),
         ({"matrix": ()}, [], "no matrix row asks campaign_approver"),
         ({"boundaries": ()}, [], "nothing can be delegated"),
+        (
+            {"holds": (TimedHold(id="h", tool="ads", verb="x", decision_type="y", length=timedelta(minutes=1)),)},
+            [],
+            "no row for ads/x",
+        ),
     ],
 )
 def test_each_gap_is_found(changes: dict[str, Any], actions: list[tuple[str, str]], finding: str) -> None:

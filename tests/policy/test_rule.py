@@ -13,7 +13,7 @@ from contracts.brief import Exceptional
 from contracts.briefing import PlanIssued
 from contracts.decision import BlastRadius, LegalClass, Source, Taint
 from contracts.event import Money, Severity
-from contracts.plan import ActionClass, Authority, Boundary, HandledBy, MatrixRow
+from contracts.plan import ActionClass, Authority, Boundary, HandledBy, HoldEnd, MatrixRow, TimedHold
 from policy.rule import Ruling, rule
 from policy.stages import RUNG_TO_ACT, STAGES, Facts, Hold, Verdict
 from tests.builders import HASH, T0, brief, euros, plan_issued, policy, proposed
@@ -21,6 +21,9 @@ from tests.builders import HASH, T0, brief, euros, plan_issued, policy, proposed
 APPROVED = Facts(framework_approved=True)
 SEND = policy().matrix[0]
 FREE = SEND.model_copy(update={"authority": Authority.INDEPENDENT})
+LAST_WORD = TimedHold(
+    id="last-word", tool="smtp", verb="send_campaign", decision_type="send_email", length=timedelta(minutes=30)
+)
 
 
 def grown(*, brief_: Any = None, row: MatrixRow = FREE, **changes: Any) -> PlanIssued:
@@ -200,6 +203,40 @@ def test_a_proposal_of_another_plan_or_policy_is_denied(changes: dict[str, Any])
 
 def test_a_proposal_of_an_older_plan_is_denied() -> None:
     assert ruled(grown(), Facts(newest_plan=2, framework_approved=True)).verdict is Verdict.DENIED
+
+
+@pytest.mark.parametrize(
+    ("then", "over", "verdict", "because"),
+    [
+        (HoldEnd.PROCEED, False, Verdict.WAITS, "timed_hold"),
+        (HoldEnd.STAY, False, Verdict.WAITS, "timed_hold"),
+        (HoldEnd.PROCEED, True, Verdict.CLEARED, "within_policy"),
+        (HoldEnd.STAY, True, Verdict.NEEDS_PEOPLE, "timed_hold"),
+    ],
+)
+def test_a_timed_hold_waits_and_then_does_as_the_policy_says(
+    then: HoldEnd, over: bool, verdict: Verdict, because: str
+) -> None:
+    issued = grown(holds=(LAST_WORD.model_copy(update={"then": then}),))
+    ruling = ruled(issued, Facts(framework_approved=True, hold_over=over))
+    assert (ruling.verdict, ruling.because) == (verdict, because)
+
+
+@pytest.mark.parametrize("changes", [{"tool": "ads"}, {"verb": "cancel"}, {"decision_type": "send_offer"}])
+def test_a_timed_hold_over_another_action_waits_for_nothing(changes: dict[str, Any]) -> None:
+    assert ruled(grown(holds=(LAST_WORD.model_copy(update=changes),))).verdict is Verdict.CLEARED
+
+
+def test_of_two_timed_holds_the_longer_counts() -> None:
+    short = LAST_WORD.model_copy(update={"id": "short", "length": timedelta(minutes=1), "then": HoldEnd.PROCEED})
+    issued = grown(holds=(short, LAST_WORD))
+    assert ruled(issued, Facts(framework_approved=True, hold_over=True)).verdict is Verdict.NEEDS_PEOPLE
+
+
+def test_a_timed_hold_takes_no_question_from_people_and_lifts_no_other_hold() -> None:
+    issued = grown(holds=(LAST_WORD,))
+    assert ruled(issued, Facts()).because == "novelty"
+    assert ruled(issued, Facts(framework_approved=True, kills=("tenant",))).because == "kill_switch"
 
 
 def test_every_stage_is_recorded_with_what_it_looked_at() -> None:

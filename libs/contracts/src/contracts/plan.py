@@ -106,6 +106,24 @@ class Asking(Value):
     """A person asked so often is passed over, but for what is critical or where nobody else is left."""
 
 
+class HoldEnd(StrEnum):
+    """What becomes of a timed hold when its time is over and nobody has said anything."""
+
+    STAY = "stay"
+    PROCEED = "proceed"
+
+
+class TimedHold(Value):
+    """What a rule would clear waits for `length` in people's sight first, for a last word (X5)."""
+
+    id: Name
+    tool: Name
+    verb: Name
+    decision_type: Name
+    length: Annotated[timedelta, Field(gt=timedelta(0))]
+    then: HoldEnd = HoldEnd.STAY
+
+
 class Boundary(Value):
     """A limit written before delegation (D8): at most `limit` of `what` without a person."""
 
@@ -122,6 +140,7 @@ class Policy(Value):
     matrix: tuple[MatrixRow, ...]
     triggers: tuple[TriggerRule, ...]
     boundaries: tuple[Boundary, ...]
+    holds: tuple[TimedHold, ...]
     frequency: Frequency
     quiet_hours: QuietHours
     sla_targets: tuple[SlaTarget, ...]

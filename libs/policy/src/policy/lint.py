@@ -40,6 +40,11 @@ def lint(policy: Policy, actions: Iterable[tuple[str, str]] = ()) -> list[str]:
         for one in policy.boundaries
         if one.what not in MEASURES
     ]
+    findings += [
+        f"holds: {one.id}: no row for {one.tool}/{one.verb}: nothing would ever wait"
+        for one in policy.holds
+        if (one.tool, one.verb) not in covered
+    ]
     if not policy.boundaries:
         findings.append("boundaries: none: nothing can be delegated")
     return findings

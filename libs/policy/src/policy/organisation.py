@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.brief import Frequency, QuietHours, SlaTarget
 from contracts.event import Count, Name, Share, Tenant
-from contracts.plan import Asking, Boundary, Deadlines, MatrixRow, TriggerRule, Waves
+from contracts.plan import Asking, Boundary, Deadlines, MatrixRow, TimedHold, TriggerRule, Waves
 from policy.sender import Sender
 
 
@@ -22,6 +22,7 @@ class OrganisationPolicy(BaseModel):
     matrix: tuple[MatrixRow, ...]
     triggers: tuple[TriggerRule, ...]
     boundaries: tuple[Boundary, ...]
+    holds: tuple[TimedHold, ...]
     frequency: Frequency
     quiet_hours: QuietHours
     sla_targets: tuple[SlaTarget, ...]

@@ -17,6 +17,7 @@ def resolve(organisation: OrganisationPolicy, framework: str, brief: Brief) -> P
         matrix=organisation.matrix,
         triggers=organisation.triggers,
         boundaries=organisation.boundaries,
+        holds=organisation.holds,
         frequency=_frequency(organisation.frequency, brief.frequency),
         quiet_hours=_quiet_hours(organisation.quiet_hours, brief.quiet_hours),
         sla_targets=_targets(organisation.sla_targets, brief.sla_targets),

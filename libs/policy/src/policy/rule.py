@@ -1,7 +1,7 @@
 """Does a human need to see this? Stage by stage, each recorded with its inputs and verdict. Pure.
 
 Every stage is asked and recorded, also when an earlier one has settled the matter; what one stage settles no other
-loosens: denied before held before people before cleared. No answer is HOLD.
+loosens: denied before held before people before waiting before cleared. No answer is HOLD.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,12 @@ WITHIN_POLICY = "within_policy"
 HOLD_IN_PLACE = "hold_in_place"
 KILL_SWITCH = "kill_switch"
 NOT_THIS_PLAN = "not_this_plan"
+TIMED_HOLD = "timed_hold"
 
 _SETTLED = {"binding": NOT_THIS_PLAN, "holds": HOLD_IN_PLACE, "authority_matrix": NO_MATCHING_RULE}
 _TELLING = (
     "hard_triggers", "delegation_boundary", "impact", "novelty", "economics", "authority_matrix", "autonomy_rung",
+    "timed_hold",
 )  # fmt: skip
 """Of several equally severe stages, the one that tells a person most names the case."""
 RANK = {severity: nth for nth, severity in enumerate(Severity)}
@@ -59,6 +61,8 @@ def rule(proposal: ActionProposed, plan: PlanIssued, facts: Facts, now: datetime
                 return Ruling(settling, because, stages, need, Severity.HIGH)
     asking = {name: finding for name, finding in found if finding.verdict is Verdict.NEEDS_PEOPLE}
     if not asking:
+        if any(finding.verdict is Verdict.WAITS for _, finding in found):
+            return Ruling(Verdict.WAITS, TIMED_HOLD, stages, need)
         return Ruling(Verdict.CLEARED, WITHIN_POLICY, stages, need)
     because = _most_telling(asking.items())
     return Ruling(Verdict.NEEDS_PEOPLE, because, stages, need, asking[because].severity)

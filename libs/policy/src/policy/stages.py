@@ -10,13 +10,15 @@ from contracts.actions import ActionProposed
 from contracts.briefing import PlanIssued
 from contracts.decision import LegalClass, Taint
 from contracts.event import Money, Severity
-from contracts.plan import ActionClass, Authority, HandledBy, MatrixRow, Plan
+from contracts.plan import ActionClass, Authority, HandledBy, HoldEnd, MatrixRow, Plan, TimedHold
 
 
 class Verdict(StrEnum):
     """Of a stage: `cleared` means that it has nothing against it. Of a ruling: what may happen."""
 
     CLEARED = "cleared"
+    WAITS = "waits"
+    """Cleared but for a timed hold, during which people may still speak."""
     NEEDS_PEOPLE = "needs_people"
     HELD = "held"
     DENIED = "denied"
@@ -43,6 +45,8 @@ class Facts:
     newest_plan: int = 1
     framework_approved: bool = False
     """Whether people approved this framework before, for this decision type and legal class."""
+    hold_over: bool = False
+    """Whether the proposal's timed hold has passed, and nobody spoke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,27 @@ def _autonomy_rung(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: d
     return _asks(proposal.autonomy_rung > granted or granted < needed, inputs, Severity.MEDIUM)
 
 
+def timed_hold(proposal: ActionProposed, plan: Plan) -> TimedHold | None:
+    """The longest hold over this action."""
+    action = proposal.action
+    found = [
+        one
+        for one in plan.policy.holds
+        if (one.tool, one.verb, one.decision_type) == (action.tool, action.verb, proposal.decision_type)
+    ]
+    return max(found, key=lambda one: one.length, default=None)
+
+
+def _timed_hold(proposal: ActionProposed, issued: PlanIssued, facts: Facts, _: datetime) -> Finding:
+    hold = timed_hold(proposal, issued.plan)
+    if hold is None:
+        return Finding(Verdict.CLEARED, ("no timed hold",))
+    inputs = (f"hold {hold.id} of {hold.length}, then {hold.then}", "it is over" if facts.hold_over else "not over")
+    if not facts.hold_over:
+        return Finding(Verdict.WAITS, inputs)
+    return _asks(hold.then is not HoldEnd.PROCEED, list(inputs), Severity.MEDIUM)
+
+
 STAGES: tuple[tuple[str, Look], ...] = (
     ("binding", _binding),
     ("holds", _holds),
@@ -214,6 +239,7 @@ STAGES: tuple[tuple[str, Look], ...] = (
     ("novelty", _novelty),
     ("economics", _economics),
     ("autonomy_rung", _autonomy_rung),
+    ("timed_hold", _timed_hold),
 )
 
 

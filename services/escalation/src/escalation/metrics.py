@@ -85,6 +85,7 @@ for result in ("sent", "failed", "nobody"):
     NOTIFICATIONS.labels(transport="inbox", result=result)
 
 _RESULTS = {
+    Verdict.WAITS: "hold",
     Verdict.CLEARED: "allow", Verdict.NEEDS_PEOPLE: "needs_approval", Verdict.HELD: "hold", Verdict.DENIED: "deny",
 }  # fmt: skip
 _ENDINGS = {"refused": "rejected", "expired": "expired"}
@@ -121,8 +122,9 @@ def observe(message: Message, decided: Decision[Escalation, Shared]) -> None:
             case CaseResolved():
                 _resolved(state.cases[event.case_id])
             case CaseExpired():
-                severity = state.cases[event.case_id].severity
-                CASE_SLA.labels(severity=severity, stage="resolve", result="missed").inc()
+                case = state.cases[event.case_id]
+                if not case.timed:  # where silence lets it go on, nobody missed anything
+                    CASE_SLA.labels(severity=case.severity, stage="resolve", result="missed").inc()
             case HoldReleased(decision_id=decision) if decision is not None:
                 _evaluated(state, state.proposals[decision])
             case OverrideRecorded():

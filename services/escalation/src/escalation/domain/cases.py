@@ -23,7 +23,7 @@ from contracts.plan import Plan
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, SettleCase
 from escalation.domain.difference import content
 from escalation.domain.opening import Here, Occasion, Ruling, with_case
-from escalation.domain.rulings import cleared, denied, ended, expiry
+from escalation.domain.rulings import cleared, denied, ended, expiry, released
 from escalation.domain.state import (
     Approved,
     Case,
@@ -113,8 +113,12 @@ def expired(on: Occasion, deadline: CaseDeadline) -> Ruling:
     case = state.cases.get(deadline.case_id)
     if case is None or case.status is not Status.OPEN:
         return Decision(Reason.CASE_CLOSED, state)
-    after = ended(with_case(state, replace(case, status=Status.EXPIRED, closed_at=on.now)), *open_options(case))
+    state = with_case(state, replace(case, status=Status.EXPIRED, closed_at=on.now))
     events: list[Event] = [CaseExpired(case_id=case.case_id, if_ignored=case.if_ignored)]
+    if case.timed:
+        return Decision(Reason.HOLD_ENDED, state, tuple(events))
+    after = ended(state, *open_options(case))
+    events += released(state, *open_options(case))
     events += [denied(state.proposals[one], case.case_id, "expired") for one in open_options(case)]
     return Decision(Reason.EXPIRED, after, tuple(events))
 
@@ -124,8 +128,10 @@ def withdrawn(state: Escalation, cases: Iterable[Case], because: str, now: datet
     events: list[Event] = []
     for case in cases:
         if case.status is Status.OPEN:
-            state = ended(with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now)), *open_options(case))
+            state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now))
             events.append(CaseWithdrawn(case_id=case.case_id, because=because))
+            events += released(state, *open_options(case))
+            state = ended(state, *open_options(case))
             events += [denied(state.proposals[one], case.case_id, because) for one in open_options(case)]
     return state, events
 
@@ -191,6 +197,7 @@ def _refused(state: Escalation, case: Case, proposal: ActionProposed, vote: Vote
             approver=vote.approver,
             reason=vote.reason,
         ),
+        *released(state, proposal.decision_id),
         denied(proposal, case.case_id, "refused", vote.approver, vote.reason),
     ]
     if not open_options(case):
@@ -214,7 +221,7 @@ def _cleared(
     grant = cleared(proposal, approvers, case.case_id, ruled.stages, on.now, expiry(plan, on.now))
     others = [one for one in open_options(case) if one != proposal.decision_id]
     case = replace(case, status=Status.RESOLVED, closed_at=on.now)
-    events: list[Event] = [*said, grant]
+    events: list[Event] = [*said, *released(state, proposal.decision_id), grant]
     events += [
         denied(state.proposals[one], case.case_id, "another_option", vote.approver, vote.reason) for one in others
     ]

@@ -63,7 +63,7 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
         case RevokeClearance() as command:
             return _revoke(state, command, now)
         case CaseDeadline() as deadline:
-            return cases.expired(on, deadline)
+            return proposals.after_deadline(on, cases.expired(on, deadline), deadline)
         case LookDue() as due:
             return looked_at(on, state, due)
         case Notified() as notified:
@@ -127,7 +127,7 @@ def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta
         return Decision(Reason.KNOWN, state)
     rules = {one.id: one for one in plan.policy.triggers}
     need = _need(plan, rules[fired.rule].role if fired.rule in rules else None)
-    case = new_case(on, fired.plan_version, CaseKind.TRIGGER, meta.event_id, need, fired.severity)
+    case = new_case(on, state, fired.plan_version, CaseKind.TRIGGER, meta.event_id, need, fired.severity)
     early = state.early_options.get(meta.event_id, ())
     case = replace(
         case,
@@ -147,7 +147,7 @@ def _on_uncertain(on: Occasion, state: Escalation, uncertain: ActionUncertain) -
         return Decision(Reason.KNOWN, state)
     plan = on.plan(uncertain.plan_version)
     need = _need(plan, None)
-    case = new_case(on, uncertain.plan_version, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM)
+    case = new_case(on, state, uncertain.plan_version, CaseKind.UNCERTAIN, uncertain.effect_id, need, Severity.MEDIUM)
     case = replace(
         case,
         title=f"Did one mail to {uncertain.recipient_domain} leave? {uncertain.because}",

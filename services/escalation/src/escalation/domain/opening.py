@@ -70,11 +70,14 @@ def opened(on: Occasion, state: Escalation, case: Case) -> Ruling:
     return Decision(Reason.CASE_OPENED, after, (event,), tasks, on.here.shared.asking(case.told))
 
 
-def new_case(on: Occasion, version: int, kind: CaseKind, subject: UUID, need: Need, severity: Severity) -> Case:
-    """A case about `subject` under a plan's version, without the words that its kind gives it."""
+def new_case(
+    on: Occasion, state: Escalation, version: int, kind: CaseKind, subject: UUID, need: Need, severity: Severity
+) -> Case:
+    """The next case about `subject` under a plan's version, without the words that its kind gives it."""
     policy = on.plan(version).policy
+    before = sum(1 for case in state.cases.values() if case.subject_id == subject)
     return Case(
-        case_id=case_of(subject),
+        case_id=case_of(subject, before + 1),
         kind=kind,
         subject_id=subject,
         severity=severity,

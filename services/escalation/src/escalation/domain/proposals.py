@@ -9,15 +9,15 @@ from contracts.actions import ActionProposed
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, HoldPlaced, HoldReleased
 from contracts.event import Event
-from contracts.plan import Plan
+from contracts.plan import HoldEnd, Plan
 from escalation.domain import rulings
 from escalation.domain.cases import approved_by
 from escalation.domain.difference import Content, Difference, content, difference
-from escalation.domain.opening import Occasion, Ruling, case_of, new_case, opened, with_case
-from escalation.domain.state import Case, Escalation, Reason, RuleAgain, Ruled, Shared, Status
-from policy.rule import HOLD_IN_PLACE, KILL_SWITCH, rule
+from escalation.domain.opening import Occasion, Ruling, new_case, opened, with_case
+from escalation.domain.state import Case, CaseDeadline, Escalation, Reason, RuleAgain, Ruled, Shared, Status
+from policy.rule import HOLD_IN_PLACE, KILL_SWITCH, TIMED_HOLD, rule
 from policy.rule import Ruling as Verdicts
-from policy.stages import Facts, Hold, Verdict
+from policy.stages import Facts, Hold, Verdict, timed_hold
 
 LOOK_AGAIN = timedelta(seconds=30)
 """How soon a proposal is ruled again that a kill switch keeps back: the switch may be another row's."""
@@ -61,6 +61,25 @@ def _waits(ruled: Ruled) -> bool:
     return ruled.outcome == Verdict.HELD.value and ruled.because in (HOLD_IN_PLACE, KILL_SWITCH)
 
 
+def after_deadline(on: Occasion, expired: Ruling, deadline: CaseDeadline) -> Ruling:
+    """A timed hold whose time is over: what it kept back is ruled again. Everything else is as `expired` says."""
+    state = expired.state
+    if expired.reason is not Reason.HOLD_ENDED or state is None:
+        return expired
+    [decision] = state.cases[deadline.case_id].options
+    ruled = replace(state.rulings[decision], hold_over=True)
+    state = replace(state, rulings={**state.rulings, decision: ruled})
+    decided = _ruled(on, state, state.proposals[decision])
+    assert decided.state is not None
+    asked = decided.state.rulings[decision].because == TIMED_HOLD
+    ending: Event = (
+        HoldPlaced(because=TIMED_HOLD, decision_id=decision, until=None)
+        if asked
+        else HoldReleased(because=TIMED_HOLD, decision_id=decision)
+    )
+    return replace(decided, reason=Reason.HOLD_ENDED, events=(*expired.events, ending, *decided.events))
+
+
 def _again(on: Occasion, state: Escalation, ruled: Ruled) -> Ruling:
     decided = _ruled(on, state, state.proposals[ruled.decision_id])
     assert decided.state is not None
@@ -73,11 +92,13 @@ def _again(on: Occasion, state: Escalation, ruled: Ruled) -> Ruling:
 
 def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
     issued = on.here.plans[proposal.plan_version]
+    before = state.rulings.get(proposal.decision_id)
     facts = Facts(
         holds=tuple(Hold(hold) for hold in state.holds),
         kills=tuple(sorted(scope.value for scope in on.here.shared.kills)),
         newest_plan=max(on.here.plans),
         framework_approved=approved_by(issued.plan, proposal) in on.here.shared.frameworks,
+        hold_over=before is not None and before.hold_over,
     )
     ruling = rule(proposal, issued, facts, on.now)
     ruled = Ruled(
@@ -89,6 +110,7 @@ def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
         kills=facts.kills,
         newest_plan=facts.newest_plan,
         framework_approved=facts.framework_approved,
+        hold_over=facts.hold_over,
         need=ruling.need,
         at=on.now,
         difference=_difference(on, state, proposal),
@@ -104,6 +126,8 @@ def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
     match ruling.verdict:
         case Verdict.CLEARED:
             return _cleared(state, proposal, issued.plan, ruled, on.now)
+        case Verdict.WAITS:
+            return _waiting(on, state, proposal, ruling)
         case Verdict.NEEDS_PEOPLE:
             return _asked(on, state, proposal, ruling)
         case Verdict.DENIED:
@@ -154,7 +178,9 @@ def _asked(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: V
     if proposal.action.answers is not None:
         return _option(on, state, proposal, proposal.action.answers)
     assert verdict.need is not None  # without a row only an option comes so far
-    case = new_case(on, proposal.plan_version, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity)
+    case = new_case(
+        on, state, proposal.plan_version, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity
+    )
     case = replace(
         case,
         title=proposal.title,
@@ -163,6 +189,29 @@ def _asked(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: V
         options=(proposal.decision_id,),
     )
     return opened(on, state, case)
+
+
+def _waiting(on: Occasion, state: Escalation, proposal: ActionProposed, verdict: Verdicts) -> Ruling:
+    """A timed hold: people may speak until it is over."""
+    plan = on.plan(proposal.plan_version)
+    hold = timed_hold(proposal, plan)
+    assert hold is not None
+    assert verdict.need is not None
+    until = on.now + hold.length
+    then = "it proceeds by rule" if hold.then is HoldEnd.PROCEED else "it stays held, and a person must say so"
+    case = new_case(on, state, plan.version, CaseKind.APPROVAL, proposal.decision_id, verdict.need, verdict.severity)
+    case = replace(
+        case,
+        title=proposal.title,
+        because=verdict.because,
+        if_ignored=f"At {until:%H:%M} UTC {then}.",
+        options=(proposal.decision_id,),
+        deadline=until,
+        timed=True,
+    )
+    ruling = opened(on, state, case)
+    held = HoldPlaced(because=TIMED_HOLD, decision_id=proposal.decision_id, until=until)
+    return replace(ruling, reason=Reason.WAITS, events=(held, *ruling.events))
 
 
 def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: UUID) -> Ruling:
@@ -183,10 +232,9 @@ def _option(on: Occasion, state: Escalation, proposal: ActionProposed, trigger: 
     if _in_force(state, last, plan, on.now):
         no = rulings.denied(proposal, last.case_id, "case_closed")
         return Decision(Reason.CASE_CLOSED, rulings.ended(state, proposal.decision_id), (no,))
-    fresh = new_case(on, proposal.plan_version, CaseKind.TRIGGER, trigger, last.needs, last.severity)
+    fresh = new_case(on, state, proposal.plan_version, CaseKind.TRIGGER, trigger, last.needs, last.severity)
     fresh = replace(
         fresh,
-        case_id=case_of(trigger, len(about) + 1),
         title=last.title,
         finding=last.finding,
         because=last.because,

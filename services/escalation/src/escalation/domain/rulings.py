@@ -6,10 +6,11 @@ from uuid import UUID
 
 from contracts.actions import ActionProposed
 from contracts.decision import Approver, ReasonGiven, Stage
-from contracts.escalation import ActionCleared, ActionDenied
+from contracts.escalation import ActionCleared, ActionDenied, HoldReleased
 from contracts.framing import named
 from contracts.plan import Plan
 from escalation.domain.state import Escalation
+from policy.rule import TIMED_HOLD
 
 
 def grant_of(decision: UUID) -> UUID:
@@ -39,6 +40,15 @@ def ended(state: Escalation, *decisions: UUID) -> Escalation:
     """These decisions were denied."""
     denials = {one: replace(state.rulings[one], outcome="denied") for one in decisions}
     return replace(state, rulings={**state.rulings, **denials})
+
+
+def released(state: Escalation, *decisions: UUID) -> tuple[HoldReleased, ...]:
+    """The timed holds over these decisions end with them."""
+    return tuple(
+        HoldReleased(because=TIMED_HOLD, decision_id=one)
+        for one in decisions
+        if state.rulings[one].because == TIMED_HOLD and state.rulings[one].outcome != "denied"
+    )
 
 
 def cleared(

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     CASE_OPENED = "case_opened"
     OPTION_ADDED = "option_added"
     HELD = "held"
+    WAITS = "waits"
+    HOLD_ENDED = "hold_ended"
     KNOWN = "known"
     CAMPAIGN_OVER = "campaign_over"
     NOTED = "noted"
@@ -86,6 +88,8 @@ class Case:
     plan_version: int
     told: tuple[str, ...] = ()
     finding: str = ""
+    timed: bool = False
+    """About a timed hold: at the deadline the proposal is ruled again, not denied."""
     status: Status = Status.OPEN
     options: tuple[UUID, ...] = ()
     refused: tuple[UUID, ...] = ()
@@ -107,6 +111,7 @@ class Ruled:
     holds: tuple[str, ...]
     framework_approved: bool
     at: datetime
+    hold_over: bool = False
     kills: tuple[str, ...] = ()
     newest_plan: int = 1
     need: Need | None = None
