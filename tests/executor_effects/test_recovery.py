@@ -16,9 +16,10 @@ from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from executor import changes
 from executor.effects import SeeEvidence
-from executor.journal import Journal, Trace, read, writer_is_gone
+from executor.journal import Intent, Journal, Trace, read, writer_is_gone
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
+from tests.builders import CAMPAIGN, HASH, T0, TENANT
 from tests.conftest import MakeDb
 from tests.executor_effects.campaigns import Send, addresses, cleared, dispatcher, effect_of, run, run_all, states
 from tests.executor_effects.postbox import Postbox
@@ -41,6 +42,15 @@ async def left_behind(db: Database, send: Send, folder: Path, keys: Keys, box: P
     return await effect_of(db, send, send.addresses[0])
 
 
+def intent(effect: UUID) -> Intent:
+    """Of nobody: only its effect counts here."""
+    return Intent(
+        tenant=TENANT, campaign_id=CAMPAIGN, plan_version=1, step="send", recipient_hash=HASH, recipient_domain="a.b",
+        decision_id=effect, grant_id=effect, effect_id=effect, variant="mail.attended", position=0, wave=1, digest=HASH,
+        touched_on=T0.date(), cost=1,
+    )  # fmt: skip
+
+
 def write(folder: Path, *entries: dict[str, str], torn: str = "") -> None:
     text = "".join(json.dumps(entry) + "\n" for entry in entries) + torn
     (folder / "gone.jsonl").write_text(text)
@@ -51,7 +61,7 @@ async def test_an_outcome_in_the_journal_counts(db_for: MakeDb, box: Postbox, fo
     send = await cleared(db, to)
     effect = await left_behind(db, send, folder, keys, box)
     journal = Journal(folder, "gone.jsonl")
-    journal.begin(effect)
+    journal.begin(intent(effect))
     journal.end(effect, "succeeded", "accepted")
     journal.close()
     await run(dispatcher(db, box.port, folder, keys), send)
@@ -169,7 +179,7 @@ async def test_evidence_of_another_tenant_or_campaign_counts_for_nothing(
 def test_a_journal_tells_begun_from_ended_and_gone_from_alive(tmp_path: Path) -> None:
     journal, effects = Journal(tmp_path, "one"), [uuid4(), uuid4()]
     for effect in effects:
-        journal.begin(effect)
+        journal.begin(intent(effect))
     journal.end(effects[0], "succeeded", "accepted")
     found = read(tmp_path, "one")
     assert found is not None

@@ -189,7 +189,7 @@ class Dispatcher:
             mail = compose(one.rendered, self._envelope(key, one, permitted), self.sends.sender, self.stamp)
         except ValueError:
             return Answer(EffectOutcome.FAILED_DEFINITE, "not_a_mail")
-        self.journal.begin(one.effect_id)
+        self.journal.begin(one.intent)
         crashpoint(DispatchPoint.BEGUN)
         answer = await line.send(one.address, mail)
         crashpoint(DispatchPoint.ANSWERED)

@@ -16,6 +16,7 @@ from contracts.plan import Plan
 from executor import kill_switch
 from executor.drafts import Rendered
 from executor.effects import Dispatch
+from executor.journal import Intent
 from executor.quiet_hours import allowed_from
 from executor.refusal import Refused
 from executor.sends import Sends
@@ -28,8 +29,7 @@ _LOCK = "SELECT clock_timestamp() FROM campaign WHERE (tenant, campaign_id) = ($
 _GUARD = "SELECT fence, halted FROM campaign_guard WHERE (tenant, campaign_id) = ($1, $2)"
 _PARKED = "SELECT 1 FROM dead_letter WHERE (tenant, campaign_id) = ($1, $2) LIMIT 1"
 _PLANNED = """
-SELECT i.effect_id, i.recipient_hash, i.recipient_domain, i.variant, i.digest, m.subject, m.body_text, m.body_html,
-       c.address, c.timezone, k.state AS consent, s.reason AS suppressed
+SELECT i.*, m.subject, m.body_text, m.body_html, c.address, c.timezone, k.state AS consent, s.reason AS suppressed
   FROM effect_intent AS i
   JOIN mail AS m USING (tenant, campaign_id, plan_version, recipient_hash)
   LEFT JOIN contact AS c USING (tenant, recipient_hash)
@@ -97,10 +97,17 @@ SELECT CASE
 class Permitted:
     """One mail that may leave now."""
 
-    effect_id: UUID
-    recipient_hash: str
+    intent: Intent
     address: str
     rendered: Rendered
+
+    @property
+    def effect_id(self) -> UUID:
+        return self.intent.effect_id
+
+    @property
+    def recipient_hash(self) -> str:
+        return self.intent.recipient_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ async def permit(db: Database, sends: Sends, key: Key, task: Dispatch, plan: Pla
             now.date(),
             budget.per_mail.micros,
         )
-        return Permit(lease, now, tuple(_permitted(row) for row in ready))
+        return Permit(lease, now, tuple(_permitted(row, now, budget.per_mail.micros) for row in ready))
 
 
 async def still(conn: Conn, key: Key, task: Dispatch, lease: UUID, one: Permitted) -> str | None:
@@ -220,10 +227,7 @@ def _rendered(row: asyncpg.Record) -> Rendered:
     return Rendered(row["subject"], row["body_text"], row["body_html"])
 
 
-def _permitted(row: asyncpg.Record) -> Permitted:
-    return Permitted(
-        effect_id=row["effect_id"],
-        recipient_hash=row["recipient_hash"],
-        address=row["address"],
-        rendered=_rendered(row),
-    )
+def _permitted(row: asyncpg.Record, now: datetime, cost: int) -> Permitted:
+    kept = {name: row[name] for name in Intent.model_fields if name not in ("touched_on", "cost")}
+    intent = Intent(**kept, touched_on=now.date(), cost=cost)
+    return Permitted(intent=intent, address=row["address"], rendered=_rendered(row))

@@ -1,15 +1,40 @@
 """What began outside, kept outside PostgreSQL: after a crash or a restore it says what may have left.
 
-A line is appended and fsynced before the first byte of an effect, another after its answer. One file per process.
+A line is appended and fsynced before the first byte of an effect, another after its answer. One file per process. The
+first line says all that the intent is: a database that was restored from before it can have it again.
 """
 
 import fcntl
 import json
 import os
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
+
+from contracts.event import Value
+
+
+class Intent(Value):
+    """One recipient's place in a send, as its row was when it was dispatched."""
+
+    tenant: str
+    campaign_id: UUID
+    plan_version: int
+    step: str
+    recipient_hash: str
+    recipient_domain: str
+    decision_id: UUID
+    grant_id: UUID
+    effect_id: UUID
+    variant: str
+    position: int
+    wave: int
+    digest: str
+    touched_on: date
+    cost: int
+    """Micros that were reserved for it."""
 
 
 class Trace(StrEnum):
@@ -38,9 +63,10 @@ class Journal:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again when this process is gone
         _sync_folder(folder)
 
-    def begin(self, effect: UUID) -> None:
+    def begin(self, intent: Intent) -> None:
         """On disk before this returns."""
-        os.write(self._file, json.dumps({"begin": str(effect)}).encode() + b"\n")
+        line = {"begin": str(intent.effect_id), "intent": intent.model_dump(mode="json")}
+        os.write(self._file, json.dumps(line).encode() + b"\n")
         os.fsync(self._file)
 
     def end(self, effect: UUID, outcome: str, because: str) -> None:
