@@ -95,6 +95,23 @@ SLAS = Row(
             thresholds=((None, GREEN), (0.05, RED)),
         ),
         Panel(
+            "First-pass yield",
+            "Drafts and launches that passed their gate at the first attempt, the worse of the two, of a week; 95 %.",
+            "percentunit",
+            (Query("min(gate:handrail_qa_first_pass:ratio7d)"),),
+            kind="stat",
+            thresholds=((None, RED), (0.95, GREEN)),
+            most=1,
+        ),
+        Panel(
+            "Brief that waits longest",
+            "Accepted and not begun: 15 minutes are promised. The panel of response times knows only those that began.",
+            "s",
+            (Query('max(handrail_brief_oldest_waiting_seconds{awaits="work"})'),),
+            kind="stat",
+            thresholds=((None, GREEN), (600, YELLOW), (900, RED)),
+        ),
+        Panel(
             "Response time of briefs",
             "From the brief's receipt to the begin of work. The line of the promise is at 15 minutes.",
             "s",
@@ -113,10 +130,10 @@ SLAS = Row(
         ),
         Panel(
             "Campaigns",
-            "In progress, and those that ended in the last 28 days by how they ended.",
+            "In progress by stage, and those that ended in the last 28 days by how they ended.",
             "short",
             (
-                Query("max(handrail_campaigns_in_progress)", "in progress"),
+                Query("max by (stage) (handrail_campaigns_in_progress)", "in {{stage}}"),
                 Query("sum by (outcome) (increase(handrail_campaigns_finished_total[28d]))", "{{outcome}}"),
             ),
         ),
@@ -128,6 +145,60 @@ SLAS = Row(
                 Query("sum by (outcome) (increase(handrail_outcomes_total[28d]))", "outcome {{outcome}}"),
                 Query("sum by (goal) (increase(handrail_conversions_total[28d])) > 0", "{{goal}}"),
             ),
+        ),
+    ),
+)
+MONEY = Row(
+    "Money, and what the outside world tells us",
+    (
+        Panel(
+            "Spent, 28 days",
+            "In the reporting currency, less what turned out not to have been spent.",
+            "short",
+            (
+                Query(
+                    "sum(increase(handrail_spend_total[28d])) - sum(increase(handrail_spend_corrections_total[28d]))",
+                ),
+            ),
+            kind="stat",
+        ),
+        Panel(
+            "Left in budgets",
+            "Of the campaigns that have not ended, in the reporting currency.",
+            "short",
+            (Query("sum(max by (channel) (handrail_budget_remaining))"),),
+            kind="stat",
+            least=None,
+        ),
+        Panel(
+            "Most of a budget spent",
+            "By the running campaign that spent most of its own; the guard lets nothing leave above 100 %.",
+            "percentunit",
+            (Query("max(handrail_budget_worst_ratio)"),),
+            kind="stat",
+            thresholds=((None, GREEN), (0.9, YELLOW), (1.0001, RED)),
+        ),
+        Panel(
+            "Sends stopped by a budget, 28 days",
+            "Each halted its campaign until a person decided.",
+            "short",
+            (Query("sum(increase(handrail_budget_guard_total[28d]))"),),
+            kind="stat",
+            thresholds=((None, GREEN), (1, YELLOW)),
+        ),
+        Panel(
+            "Silence of sources",
+            "For how long each says nothing although something is due: of mails an hour is allowed, of others a day.",
+            "s",
+            (Query("max by (source) (handrail_signal_age_seconds)", "{{source}}"),),
+            thresholds=((None, GREEN), (3600, RED)),
+        ),
+        Panel(
+            "Briefs that wait",
+            "For work to begin, or for a person who vouches for them.",
+            "short",
+            (Query("max by (awaits) (handrail_briefs_waiting)", "for {{awaits}}"),),
+            stacked=True,
         ),
     ),
 )
@@ -249,6 +320,14 @@ PIPELINE = Row(
             thresholds=((None, GREEN), (1, RED)),
         ),
         Panel(
+            "Oldest dead letter",
+            "How long the oldest of them has waited for somebody.",
+            "s",
+            (Query("max(handrail_dead_letter_oldest_seconds)"),),
+            kind="stat",
+            thresholds=((None, GREEN), (1, YELLOW), (14400, RED)),
+        ),
+        Panel(
             "Uncertain effects, 28 days",
             "Effects whose answer was lost. They are never repeated: evidence or a person settles them.",
             "short",
@@ -258,12 +337,12 @@ PIPELINE = Row(
         ),
         Panel(
             "Age of events when handled",
-            "From an event's time to its handling, 99 of 100: the delay that people feel.",
+            "From one of our own events to its handling, 99 of 100: the delay that people feel.",
             "s",
             (
                 Query(
-                    "histogram_quantile(0.99, sum by (le, service) "
-                    '(rate(handrail_event_age_seconds_bucket{service=~"$service"}[$__rate_interval])))',
+                    "histogram_quantile(0.99, sum by (le, service) (rate("
+                    'handrail_event_age_seconds_bucket{service=~"$service", origin="ours"}[$__rate_interval])))',
                     "{{service}}",
                 ),
             ),
@@ -300,6 +379,17 @@ PIPELINE = Row(
             ),
         ),
         Panel(
+            "Records that do not fit their contract",
+            "By topic; each is kept as a dead letter.",
+            "short",
+            (
+                Query(
+                    "sum by (topic) (increase(handrail_event_validation_failures_total[$__rate_interval])) > 0",
+                    "{{topic}}",
+                ),
+            ),
+        ),
+        Panel(
             "Late tasks",
             "Deadlines and work due for more than five seconds.",
             "short",
@@ -321,7 +411,7 @@ PIPELINE = Row(
         ),
     ),
 )
-ROWS = (SLAS, PEOPLE, PIPELINE)
+ROWS = (SLAS, PEOPLE, MONEY, PIPELINE)
 
 
 def dashboard(rows: Sequence[Row] = ROWS) -> Json:

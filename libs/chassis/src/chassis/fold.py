@@ -6,6 +6,7 @@ What a whole batch needs is loaded in a few statements, folded in memory by the 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Protocol
 
 from prometheus_client import Counter
@@ -13,7 +14,7 @@ from prometheus_client import Counter
 from chassis import dead_letters, plans
 from chassis.bounds import bounded
 from chassis.decision import Decision, Key, Loaded, Message, Shared, State, Task
-from chassis.metrics import DUPLICATES, EVENT_AGE
+from chassis.metrics import DUPLICATES, handled
 from chassis.plans import Plans, Waiting
 from chassis.postgres import Conn, Transaction
 from chassis.records import Raw, Received, receive
@@ -81,8 +82,7 @@ class Fold(Generic[State, Shared]):
             if fact.meta.event_id in fresh:
                 fresh.discard(fact.meta.event_id)  # the same fact twice in one batch
                 ready.append((_message(fact, raw.headers, raw.value), raw))
-                age = (tx.now - fact.meta.occurred_at).total_seconds()
-                EVENT_AGE.observe(max(0.0, age))
+                tx.after(partial(handled, raw.topic, tx.now - fact.meta.occurred_at))
             else:
                 tx.after(DUPLICATES.inc)
         if ready:

@@ -1,8 +1,11 @@
 """What every service counts. Names, labels and meanings: docs/reference/metrics.md."""
 
+from datetime import timedelta
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.catalogue import TOPICS
+from contracts.codec import INBOUND
 
 DUPLICATES = Counter("handrail_duplicate_events", "Records met again and left out.")
 RETRIES = Counter("handrail_event_retries", "Batches given back to Kafka to be read again.")
@@ -22,6 +25,7 @@ TASK_FAILURES = Counter("handrail_task_failures", "Tasks whose work failed for g
 EVENT_AGE = Histogram(
     "handrail_event_age_seconds",
     "From an event's time to its handling here.",
+    ["origin"],
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600),
 )
 INGRESS = Counter("handrail_ingress_requests", "Requests at the HTTP doors.", ["code"])
@@ -30,6 +34,8 @@ BUILD = Gauge("handrail_build_info", "Which version of which component runs.", [
 REASONS = ("undecodable", "failing", "behind")
 for reason in REASONS:
     DEAD_LETTERS.labels(reason=reason)
+for origin in ("ours", "outside"):
+    EVENT_AGE.labels(origin=origin)
 for topic in TOPICS:
     INVALID.labels(topic=topic)
 for result in ("sent", "failed"):
@@ -38,3 +44,9 @@ for result in ("applied", "failed"):
     DEAD_LETTER_REPLAYS.labels(result=result)
 for code in ("2xx", "3xx", "4xx", "5xx"):
     INGRESS.labels(code=code)
+
+
+def handled(topic: str, age: timedelta) -> None:
+    """An event of `topic` was handled `age` after its time: an outsider's own clock says when that was."""
+    origin = "outside" if topic.startswith(INBOUND) else "ours"
+    EVENT_AGE.labels(origin=origin).observe(max(0.0, age.total_seconds()))

@@ -54,7 +54,11 @@ _NEXT = """
 SELECT min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp() FROM task WHERE done_at IS NULL
 """
 _OVERDUE = """
-SELECT kind, count(*) FROM task WHERE done_at IS NULL AND due_at < clock_timestamp() - interval '5 s' GROUP BY kind
+SELECT kind, count(*)
+  FROM task AS t
+ WHERE done_at IS NULL AND due_at < clock_timestamp() - interval '5 s'
+   AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE (d.tenant, d.campaign_id) = (t.tenant, t.campaign_id))
+ GROUP BY kind
 """
 
 

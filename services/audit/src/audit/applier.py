@@ -8,7 +8,7 @@ from functools import partial
 from audit import store
 from audit.metrics import CONFLICTS, FAILURES, FORGERIES, LAG, RECORDS
 from chassis import dead_letters
-from chassis.metrics import DUPLICATES, EVENT_AGE
+from chassis.metrics import DUPLICATES, handled
 from chassis.postgres import Transaction
 from chassis.records import Raw, Received
 from contracts.audit import ForgeryRecorded, body, leaf_hash
@@ -39,10 +39,10 @@ class AuditApplier:
             else:
                 fresh.discard(fact.meta.event_id)
                 by_tenant[fact.meta.tenant].append((raw, fact))
-                age = max(0.0, (tx.now - fact.meta.occurred_at).total_seconds())
-                EVENT_AGE.observe(age)
+                age = tx.now - fact.meta.occurred_at
+                tx.after(partial(handled, raw.topic, age))
                 if not raw.inbound:
-                    tx.after(partial(LAG.set, age))
+                    tx.after(partial(LAG.set, max(0.0, age.total_seconds())))
         for tenant in sorted(by_tenant):
             records = by_tenant[tenant]
             placed = await store.append(tx.conn, tenant, records)

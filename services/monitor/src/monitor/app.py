@@ -1,5 +1,7 @@
 """Wiring: the only module of the monitor that knows what the chassis runs."""
 
+from functools import partial
+
 from chassis.fold import Fold
 from chassis.recipients import load_keys
 from chassis.service import Parts
@@ -12,25 +14,28 @@ from contracts.inbound import ContactEventReported, MetricReported, RecipientEve
 from monitor import store
 from monitor.api import Api
 from monitor.domain.decide import decide
+from monitor.domain.standing import standing
 from monitor.domain.state import SlaDeadline, WaveDeadline, WindowCloses
-from monitor.metrics import DECISIONS, IN_PROGRESS, observe
+from monitor.metrics import CURRENCY, DECISIONS, observe, show
 from monitor.sendgrid import Webhook
 from monitor.settings import Settings
-
-_RUNNING = "SELECT count(*) FROM campaign_state WHERE (body->>'plan_version')::int > 0 AND body->>'finished' IS NULL"
 
 
 async def build(parts: Parts) -> None:
     settings = parts.settings
     assert isinstance(settings, Settings)
+    currency = settings.reporting_currency
+    CURRENCY.labels(currency=currency).set(1)
 
     async def measure() -> None:
         async with parts.db.pool.acquire() as conn:
-            IN_PROGRESS.set(await conn.fetchval(_RUNNING))
+            watches, now = await store.running(conn)
+        show(standing(watches, now, currency))
 
     parts.applier = Fold(
-        decide, store.load, store.save, None, DECISIONS, keeps_plans=True, observe=observe, verifier=parts.verifier
-    )
+        decide, store.load, store.save, None, DECISIONS, keeps_plans=True, observe=partial(observe, currency),
+        verifier=parts.verifier,
+    )  # fmt: skip
     parts.topics = (
         PlanIssued.topic,
         WorkBegun.topic,

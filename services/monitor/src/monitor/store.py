@@ -1,6 +1,7 @@
 """Campaigns' watches, the recipients that messages name, and channels' figures."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pydantic import TypeAdapter
 
@@ -42,6 +43,12 @@ SELECT metric, channel, bucket, value, unit, currency, attribution, as_of, provi
   FROM metric_row WHERE (tenant, campaign_id) = ($1, $2) ORDER BY metric, channel, bucket LIMIT 500
 """
 _CAMPAIGNS = "SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC LIMIT 200"
+_RUNNING = """
+SELECT body::text
+  FROM campaign_state
+ WHERE body->>'finished' IS NULL AND (body->>'received_at' IS NOT NULL OR body->>'asked_at' IS NOT NULL)
+"""
+_NOW = "SELECT clock_timestamp()"
 
 
 async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Watch, Shared]]:
@@ -89,6 +96,12 @@ async def state_of(conn: Conn, key: Key) -> Watch | None:
 async def campaigns(conn: Conn, tenant: Tenant) -> dict[Key, Watch]:
     """The newest 200 campaigns of a tenant."""
     return await STATES.load(conn, [Key(tenant, row["campaign_id"]) for row in await conn.fetch(_CAMPAIGNS, tenant)])
+
+
+async def running(conn: Conn) -> tuple[list[Watch], datetime]:
+    """Everybody's campaigns that have a brief and no end, and the time there."""
+    rows = await conn.fetch(_RUNNING)
+    return [STATES.adapter.validate_json(row["body"]) for row in rows], await conn.fetchval(_NOW)
 
 
 async def metrics(conn: Conn, key: Key) -> list[dict[str, object]]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chassis import dead_letters
 from chassis.decision import Key
 from chassis.fold import key_of
-from chassis.metrics import DUPLICATES, EVENT_AGE
+from chassis.metrics import DUPLICATES, handled
 from chassis.postgres import Transaction
 from chassis.records import Received
 from contracts.event import tenant_row
@@ -41,7 +42,7 @@ class TowerApplier:
                 after = fold(before, fact)
                 if after is not before:  # what says nothing about a row makes none
                     rows[key] = changed[key] = after
-                EVENT_AGE.observe(max(0.0, (tx.now - fact.meta.occurred_at).total_seconds()))
+                tx.after(partial(handled, fact.event.topic, tx.now - fact.meta.occurred_at))
                 new.append(fact)
             else:
                 tx.after(DUPLICATES.inc)

@@ -54,10 +54,11 @@ def recorded(
     key = wave_key(effects.decision_id, effects.wave)
     wave = state.waves.get(key, Wave(decision_id=effects.decision_id, number=effects.wave))
     wave = replace(wave, size=max(wave.size, effects.wave_size))
-    counted = state.counted
+    counted, sent_at = state.counted, state.sent_at
     for effect in effects.effects:
         if effect.outcome not in (EffectOutcome.SUCCEEDED, EffectOutcome.UNKNOWN):
             continue
+        sent_at = max(sent_at or meta.occurred_at, meta.occurred_at)
         known = shared.recipients.get(effect.recipient_hash, Recipient())
         if known.wave is not None:
             continue
@@ -73,7 +74,7 @@ def recorded(
                 met = replace(met, kinds=met.kinds | {kind})
     if effects.wave_done and not wave.done:
         wave = replace(wave, done=True, ended_at=meta.occurred_at)
-    return replace(state.with_wave(key, wave), counted=counted), shared, key
+    return replace(state.with_wave(key, wave), counted=counted, sent_at=sent_at), shared, key
 
 
 def _with_kind(wave: Wave, recipient: Recipient, kind: str) -> Wave:

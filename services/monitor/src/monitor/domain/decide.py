@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from chassis.decision import Decision, Loaded, Message, Task
-from contracts.actions import ActionExecuted, ActionProposed, EffectsRecorded
+from contracts.actions import ActionExecuted, ActionProposed, ActionReconciled, EffectsRecorded, Settled
 from contracts.brief import Anchor
-from contracts.briefing import BriefAccepted, PlanIssued
+from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued
 from contracts.escalation import OverrideRecorded
 from contracts.event import Event
 from contracts.executor import (
@@ -19,6 +19,7 @@ from contracts.executor import (
     CampaignResumed,
     ChecklistItemWaived,
     RecipientSuppressed,
+    StageChanged,
     SuppressionReason,
     Verdict,
     WorkBegun,
@@ -26,7 +27,7 @@ from contracts.executor import (
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
 from contracts.monitor import Sla
 from monitor.domain import clocks, counting, judging, window
-from monitor.domain.state import Reason, Shared, SlaDeadline, Watch, WaveDeadline, WindowCloses
+from monitor.domain.state import Purse, Reason, Shared, SlaDeadline, Source, Watch, WaveDeadline, WindowCloses
 
 Here: TypeAlias = Loaded[Watch, Shared]
 Ruling: TypeAlias = Decision[Watch, Shared]
@@ -36,11 +37,16 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
     state = here.state or Watch()
     meta, at = message.meta, message.meta.occurred_at
     match message.body:
+        case ClarificationAsked():
+            return Decision(Reason.NOTED, replace(state, asked_at=at))
+        case BriefRefused():  # it waited for a person for too long: nothing follows
+            return Decision(Reason.NOTED, state if state.plan_version else None)
         case BriefAccepted(received_at=received_at):
-            return Decision(Reason.NOTED, replace(state, received_at=received_at))
+            return Decision(Reason.NOTED, replace(state, received_at=received_at, asked_at=None))
         case PlanIssued():
             return _planned(here, state, message.body, now)
         case RecipientEventReported() as report:
+            state = state.hearing(Source.MAIL, min(at, now))
             state, shared, wave = counting.reported(state, here.shared, report)
             return _judged(here, state, shared, wave, Reason.COUNTED, due=False)
         case RecipientSuppressed(reason=SuppressionReason.UNSUBSCRIBE) as left:
@@ -48,10 +54,12 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             return Decision(Reason.COUNTED if wave else Reason.NOTED, state, shared=shared)
         case ContactEventReported() as contact:
             plan = here.plan.plan if here.plan else None
+            state = state.hearing(Source.CONTACTS, min(at, now))
             state, shared, counted = counting.converted(state, here.shared, contact, plan)
             return Decision(Reason.COUNTED if counted else Reason.NOTED, state, shared=shared)
         case MetricReported() as metric:
             shared = Shared(here.shared.recipients, here.shared.changed, (*here.shared.metrics, metric))
+            state = state.hearing(Source.FIGURES, min(metric.as_of, now))
             return Decision(Reason.COUNTED, state, shared=shared)
         case EffectsRecorded() as effects:
             plan = here.plans[effects.plan_version].plan
@@ -64,7 +72,12 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
         case WaveDeadline(wave=wave):
             return _judged(here, state, here.shared, wave, Reason.WAVE_HELD, due=True)
         case WorkBegun():
+            state = replace(state, begun_at=at)
             return _clock(*clocks.met(state, Sla.RESPONSE_TIME, at, "work began"))
+        case StageChanged(after=stage):
+            return Decision(Reason.NOTED, replace(state, stage=stage))
+        case ActionReconciled(settled=Settled.NOT_APPLIED):
+            return Decision(Reason.NOTED, replace(state, unsent=state.unsent + 1))
         case ActionProposed(action=action):
             if action.answers is None or action.answers not in state.answered:  # the options of one trigger are one
                 answered = (*state.answered, action.answers) if action.answers else state.answered
@@ -107,7 +120,11 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
 def _planned(here: Here, state: Watch, issued: PlanIssued, now: datetime) -> Ruling:
     if state.plan_version >= issued.plan.version:
         return Decision(Reason.KNOWN, state)
-    state = replace(state, plan_version=issued.plan.version)
+    budget = issued.plan.brief.budget
+    purse = Purse(
+        total_micros=budget.total.micros, per_mail_micros=budget.per_mail.micros, currency=budget.total.currency
+    )
+    state = replace(state, plan_version=issued.plan.version, purse=purse)
     state, events, tasks = clocks.started(state, issued.plan, now)
     begin = state.received_at or now
     for anchor in (None, Anchor.ACCEPTANCE):

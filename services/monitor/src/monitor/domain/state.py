@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chassis.decision import TaskBody
 from contracts.brief import Outcome
+from contracts.executor import CampaignStage
 from contracts.inbound import ContactEvent, MailEvent
 from contracts.monitor import Sla
 
@@ -49,6 +50,26 @@ REPORTED = frozenset({MailEvent.DELIVERED, MailEvent.BOUNCED_HARD, MailEvent.BLO
 LOST = frozenset({MailEvent.BOUNCED_HARD, MailEvent.DROPPED})
 """Says that a mail will never arrive, whatever else is said of it."""
 OPENED_BY_MACHINE = "opened_by_machine"
+
+
+class Source(StrEnum):
+    """Who tells us what happens outside."""
+
+    MAIL = "mail"
+    """The mail provider, of each mail's fate."""
+    CONTACTS = "contacts"
+    """Systems that know what contacts did."""
+    FIGURES = "figures"
+    """Channels, of their own figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """What the brief allows to spend, and what each mail costs."""
+
+    total_micros: int
+    per_mail_micros: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +128,17 @@ class Watch:
     """Everything about one campaign but its recipients."""
 
     plan_version: int = 0
+    stage: CampaignStage = CampaignStage.BRIEFING
+    asked_at: datetime | None = None
+    """Since then a person must vouch for the brief; None once it was accepted."""
     received_at: datetime | None = None
+    begun_at: datetime | None = None
+    purse: Purse | None = None
+    heard: Mapping[Source, datetime] = field(default_factory=dict)
+    """When each source reported last, by its own time."""
+    sent_at: datetime | None = None
+    unsent: int = 0
+    """Mails of lost answers that were settled as never sent."""
     waves: Mapping[str, Wave] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)
     launched_at: datetime | None = None
@@ -126,6 +157,16 @@ class Watch:
 
     def with_wave(self, key: str, wave: Wave) -> "Watch":
         return replace(self, waves={**self.waves, key: wave})
+
+    def hearing(self, source: Source, at: datetime) -> "Watch":
+        """`source` reported at `at`; what comes late changes nothing."""
+        known = self.heard.get(source)
+        return self if known and known >= at else replace(self, heard={**self.heard, source: at})
+
+    @property
+    def spent_micros(self) -> int:
+        mails = sum(wave.sent for wave in self.waves.values()) - self.unsent
+        return mails * self.purse.per_mail_micros if self.purse else 0
 
     def total(self, kind: str) -> int:
         return sum(wave.count(kind) for wave in self.waves.values())

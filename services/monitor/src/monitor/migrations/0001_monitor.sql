@@ -25,3 +25,7 @@ CREATE TABLE metric_row (
     revision    bigint      NOT NULL,
     PRIMARY KEY (tenant, campaign_id, metric, channel, bucket)
 );
+
+-- Every scrape asks how the campaigns stand that have a brief and no end; ended ones pile up for ever.
+CREATE INDEX campaign_state_running ON campaign_state (tenant)
+ WHERE body->>'finished' IS NULL AND (body->>'received_at' IS NOT NULL OR body->>'asked_at' IS NOT NULL);
