@@ -124,7 +124,6 @@ def raised(before: Wave, now: Wave) -> bool:
 @given(told(), told())
 def test_what_comes_after_the_verdict_can_only_raise_an_alarm(before: Told, late: Told) -> None:
     history = after(sends(), before.mixed)
-    assert all(wave.judged for wave in history.state.waves.values())
     for one in late.mixed:
         known = history.state.waves
         history.then(one, 60)

@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.actions import EffectOutcome
+from contracts.briefing import PlanIssued
 from contracts.inbound import MailEvent
 from contracts.monitor import TriggerFired
 from contracts.plan import Response, Trigger
@@ -108,24 +109,60 @@ def test_the_deadline_is_ten_seconds_after_the_last_send() -> None:
     assert task.due == at(110)
 
 
-def test_a_quiet_wave_is_judged_at_its_deadline_and_once() -> None:
+DEADLINE = WaveDeadline(wave=f"{SEND}:1")
+
+
+def test_a_wave_is_judged_at_its_deadline_by_what_was_reported_and_once() -> None:
     history = History().then(sent(range(240), done=True))
-    deadline = WaveDeadline(wave=f"{SEND}:1")
-    history.then(deadline, 10).then(deadline, 11)
-    history.all(report(number, DELIVERED) for number in range(240))
+    history.all(report(number, DELIVERED) for number in range(10)).then(DEADLINE, 10)
+    assert [(one.count, one.of) for one in verdicts(history)] == [(10, 240)]
+    history.then(DEADLINE, 11).all(report(number, DELIVERED) for number in range(240))
+    assert len(verdicts(history)) == 1
+
+
+@pytest.mark.parametrize("minimum", [0, 1, 120])
+def test_silence_lets_no_wave_go(minimum: int) -> None:
+    history = History(reported_at_least(minimum)).then(sent(range(240), done=True)).then(DEADLINE, 10)
+    assert history.last.reason is Reason.TOO_FEW
+    assert not verdicts(history)
+
+
+def reported_at_least(minimum: int) -> PlanIssued:
+    rules = tuple(
+        rule.model_copy(update={"minimum": minimum}) if rule.trigger is Trigger.WAVE_REPORTED else rule
+        for rule in policy().triggers
+    )
+    return planned(policy_=policy(triggers=rules))
+
+
+def test_after_its_deadline_a_wave_goes_on_as_soon_as_enough_is_reported() -> None:
+    history = History(reported_at_least(120)).then(sent(range(240), done=True))
+    history.all(report(number, DELIVERED) for number in range(60)).then(DEADLINE, 10)
+    history.all((report(number, DELIVERED) for number in range(60, 119)), 20)
+    assert not verdicts(history)
+    history.then(report(119, DELIVERED), 30)
+    assert [(one.count, one.of) for one in verdicts(history)] == [(120, 240)]
+
+
+def test_a_wave_smaller_than_the_minimum_needs_no_more_reports_than_mails() -> None:
+    history = History(reported_at_least(120)).then(sent(range(10), size=10, done=True)).then(DEADLINE, 10)
+    history.all((report(number, DELIVERED) for number in range(9)), 20)
+    assert not verdicts(history)
+    history.then(report(9, DELIVERED), 30)
     assert len(verdicts(history)) == 1
 
 
 def test_no_verdict_for_a_paused_wave() -> None:
     history = History().then(sent(range(240), done=True))
     history.all(report(number, BOUNCED) for number in range(13))
-    history.then(WaveDeadline(wave=f"{SEND}:1"), 10)
+    history.then(DEADLINE, 10)
+    assert history.last.reason is Reason.WAVE_HELD
     history.all(report(number, DELIVERED) for number in range(13, 240))
     assert not verdicts(history)
 
 
 def test_a_pause_still_fires_after_the_verdict() -> None:
-    history = History().then(sent(range(240), done=True)).then(WaveDeadline(wave=f"{SEND}:1"), 10)
+    history = History().then(sent(range(240), done=True)).then(report(239, DELIVERED)).then(DEADLINE, 10)
     history.all((report(number, BOUNCED) for number in range(13)), 20)
     assert (len(verdicts(history)), len(pauses(history))) == (1, 1)
 

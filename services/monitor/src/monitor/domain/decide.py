@@ -152,6 +152,8 @@ def _judged(here: Here, state: Watch, shared: Shared, key: str | None, reason: R
         reason = Reason.TRIGGER_FIRED
     elif verdict:
         reason = Reason.WAVE_WENT_WELL
+    elif reason is Reason.WAVE_HELD and not wave.judged:
+        reason = Reason.TOO_FEW
     return Decision(reason, state, events, shared=shared)
 
 

@@ -33,11 +33,16 @@ def fired(wave: Wave, plan: Plan) -> tuple[Wave, tuple[Event, ...]]:
 
 
 def verdict(wave: Wave, plan: Plan, due: bool) -> tuple[Wave, tuple[Event, ...]]:
-    """The word that the next wave waits for; none while a trigger holds the wave, and none before it is time."""
-    waves = plan.policy.waves
-    enough = wave.reported >= waves.verdict_share * wave.sent
+    """The word that the next wave waits for, once: when nearly all is reported, or at the deadline by what is.
+
+    None while a trigger holds the wave. None on silence either: after the deadline it waits for the rule's minimum.
+    """
+    wave = replace(wave, overdue=wave.overdue or due)
     rule = next((one for one in plan.policy.triggers if one.trigger is Trigger.WAVE_REPORTED), None)
-    if not wave.done or wave.judged or rule is None or not (enough or due):
+    if not wave.done or wave.judged or rule is None:
+        return wave, ()
+    enough = plan.policy.waves.verdict_share * wave.sent
+    if wave.reported < (min(enough, max(1, rule.minimum)) if wave.overdue else enough):
         return wave, ()
     wave = replace(wave, judged=True)
     if wave.paused:

@@ -76,7 +76,8 @@ class Purse:
 class Wave:
     """Counts of one wave, each a recipient once; `sent_by`, `bounced_by` and `complained_by` by domain.
 
-    `fired` holds the rules whose triggers it passed, `judged` says that the time of its verdict has come.
+    `fired` holds the rules whose triggers it passed; `overdue` says that the deadline of its verdict has passed, and
+    `judged` that the verdict was due and there was enough to give it by.
     """
 
     decision_id: UUID
@@ -93,6 +94,7 @@ class Wave:
     complained_by: Mapping[str, int] = field(default_factory=dict)
     fired: tuple[str, ...] = ()
     paused: bool = False
+    overdue: bool = False
     judged: bool = False
 
     def count(self, kind: str) -> int:
