@@ -5,8 +5,9 @@ from itertools import product
 from prometheus_client import Counter, Gauge
 
 from chassis.decision import Decision, Message
-from contracts.actions import ActionProposed, ActionRefused, EffectOutcome, EffectsRecorded
+from contracts.actions import ActionRefused, EffectOutcome, EffectsRecorded
 from contracts.executor import ArtefactChecked, CampaignHalted, ChecklistItemWaived, KillScope, Verdict
+from executor.candidates import PlanSend
 from executor.checks import CHECKS
 from executor.commands import WaiveItem
 from executor.domain.state import Campaign, Reason
@@ -63,13 +64,13 @@ def observe(message: Message, decided: Decision[Campaign, Shared]) -> None:
 
 
 def _launch_gate(message: Message, decided: Decision[Campaign, Shared]) -> None:
-    """The launch checklist was looked at: it let a first send be proposed, or it did not."""
-    proposed = any(isinstance(event, ActionProposed) for event in decided.events)
+    """The launch checklist was looked at: it let a first send be planned, or it did not."""
+    passed = any(isinstance(task.body, PlanSend) for task in decided.tasks)
     match message.body:
-        case MailsRendered() if proposed or decided.reason is Reason.CHECKLIST_BLOCKS:
-            _gate("launch", proposed, first=True)
+        case MailsRendered() if passed or decided.reason is Reason.CHECKLIST_BLOCKS:
+            _gate("launch", passed, first=True)
         case WaiveItem() if decided.reason is Reason.WAIVED:
-            _gate("launch", proposed, first=False)
+            _gate("launch", passed, first=False)
         case _:
             pass
 
