@@ -280,7 +280,11 @@ def proposed(issued: PlanIssued | None = None, *, answers: UUID | None = None, *
         "rule_versions": ("policy.1",),
         "reversibility": Reversibility(reversibility_class=ReversibilityClass.IRREVERSIBLE, undo_window=timedelta(0)),
         "blast_radius": BlastRadius(
-            people=588, irreversible_share=1.0, money_at_risk=euros(29.4), legal_class=LegalClass.COMMERCIAL_MAIL
+            people=588,
+            excluded=0,
+            irreversible_share=1.0,
+            money_at_risk=euros(29.4),
+            legal_class=LegalClass.COMMERCIAL_MAIL,
         ),
         "cost_of_error": euros(240),
         "cost_of_delay": euros(50),

@@ -113,6 +113,10 @@ def test_any_other_outcome_is_accepted_without_a_word(outcome: Outcome) -> None:
     assert problems(objective=objective(outcome=outcome)) == {}
 
 
+def test_a_brief_may_leave_people_out() -> None:
+    assert problems(audience=audience(exclusions=("customers", "competitors"))) == {}
+
+
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
@@ -120,7 +124,7 @@ def test_any_other_outcome_is_accepted_without_a_word(outcome: Outcome) -> None:
         ("objective.target", {"objective": objective(baseline=20)}),
         ("goal", {"goal": "500 demos by 30 June"}),
         ("audience.icp", {"audience": audience(icp=" ")}),
-        ("audience.exclusions", {"audience": audience(exclusions=("customers",))}),
+        ("audience.exclusions", {"audience": audience(exclusions=("customers", "webinar-registrants"))}),
         ("frequency.per_day", {"frequency": brief().frequency.model_copy(update={"per_week": 2})}),
         ("countries", {"countries": ()}),
         ("mode", {"mode": Mode.AUTONOMOUS, "policy_categories": ("credit",)}),

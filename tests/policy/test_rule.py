@@ -77,6 +77,7 @@ def test_the_first_use_of_a_framework_needs_a_person() -> None:
     ("changes", "because", "severity"),
     [
         ({"blast_radius": radius(legal_class=LegalClass.REGULATED)}, "hard_triggers", Severity.CRITICAL),
+        ({"blast_radius": radius(excluded=1)}, "hard_triggers", Severity.HIGH),
         ({"blast_radius": radius(money_at_risk=euros(60.01))}, "hard_triggers", Severity.HIGH),
         ({"blast_radius": radius(money_at_risk=Money(micros=1, currency="USD"))}, "hard_triggers", Severity.HIGH),
         ({"blast_radius": radius(people=10_001)}, "delegation_boundary", Severity.HIGH),
@@ -99,6 +100,14 @@ def test_budget_shifts_and_changes_of_treatment_need_a_person(action_class: Acti
     issued = grown(row=FREE.model_copy(update={"action_class": action_class}))
     ruling = rule(acting(issued, action_class=action_class), issued, APPROVED, T0)
     assert (ruling.verdict, ruling.because) == (Verdict.NEEDS_PEOPLE, "hard_triggers")
+
+
+def test_leaving_people_out_needs_a_person_even_when_none_of_them_is_there() -> None:
+    audience = brief().audience.model_copy(update={"exclusions": ("customers",)})
+    ruling = ruled(grown(brief_=brief(audience=audience)))
+    assert (ruling.verdict, ruling.because) == (Verdict.NEEDS_PEOPLE, "hard_triggers")
+    [told] = [line for stage in ruling.stages if stage.stage == "hard_triggers" for line in stage.inputs]
+    assert "0 people are left out (customers)" in told
 
 
 @pytest.mark.parametrize("exceptional", list(Exceptional))

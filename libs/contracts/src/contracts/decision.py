@@ -90,7 +90,10 @@ class LegalClass(StrEnum):
 
 
 class BlastRadius(Value):
+    """Whom it reaches. `excluded` are those of the audience who are left out by choice: not for lack of consent."""
+
     people: Count
+    excluded: Count
     irreversible_share: Share
     money_at_risk: Money
     legal_class: LegalClass

@@ -179,8 +179,9 @@ def _reversible(option: Option) -> str:
 
 def _reach(option: Option) -> str:
     radius = option.blast_radius
+    left_out = f" and {radius.excluded} left out" if radius.excluded else ""
     return (
-        f"{radius.people} people, {percent(radius.irreversible_share)} cannot be undone, "
+        f"{radius.people} people{left_out}, {percent(radius.irreversible_share)} cannot be undone, "
         f"{money(radius.money_at_risk)}, {radius.legal_class.replace('_', ' ')}"
     )
 

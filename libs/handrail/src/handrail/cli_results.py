@@ -24,7 +24,7 @@ def campaign(work: Campaign, results: Results | None, cases: Sequence[Card]) -> 
         seen = work.audience
         out().print(
             f"  audience {seen.members}, of these {seen.recipients} recipients; "
-            f"{seen.without_consent} without consent, {seen.suppressed} suppressed"
+            f"{seen.without_consent} without consent, {seen.suppressed} suppressed, {seen.excluded} left out"
         )
     failing = [item for item in work.checklist if item.verdict.value in ("fail", "error")]
     if work.checklist:

@@ -89,7 +89,7 @@ def prepare(stage: Stage, campaign: UUID) -> Card:
     if seen is None:
         raise DidNotHold("nothing was rendered")
     stage.holds(
-        seen.recipients == seen.members - seen.without_consent - seen.suppressed,
+        seen.recipients == seen.members - seen.without_consent - seen.suppressed - seen.excluded,
         f"{seen.recipients} mails rendered: {seen.members} contacts less {seen.without_consent} without consent",
     )
     table = Table(title="Launch checklist", title_justify="left", title_style="bold", box=None, pad_edge=False)

@@ -68,6 +68,7 @@ class Rendering(View):
     recipients: int
     without_consent: int
     suppressed: int
+    excluded: int
 
 
 class Sending(View):

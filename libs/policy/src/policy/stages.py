@@ -144,7 +144,7 @@ def _delegation_boundary(proposal: ActionProposed, issued: PlanIssued, _: Facts,
 
 
 def _hard_triggers(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: datetime) -> Finding:
-    """What no confidence clears: claims, money, treatment of customers, options, exceptional times."""
+    """What no confidence clears: claims, money, exclusions, treatment of customers, options, exceptional times."""
     brief, radius, action = issued.plan.brief, proposal.blast_radius, proposal.action
     found: list[tuple[str, Severity]] = []
     if radius.legal_class is LegalClass.REGULATED:
@@ -155,6 +155,9 @@ def _hard_triggers(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: d
         found.append((f"{brief.exceptional}: the agent only assembles options", Severity.CRITICAL))
     if action.answers is not None:
         found.append(("an option to a trigger: a person chooses", Severity.HIGH))
+    if brief.audience.exclusions or radius.excluded:
+        names = ", ".join(brief.audience.exclusions) or "by choice"
+        found.append((f"an exclusion: {radius.excluded} people are left out ({names})", Severity.HIGH))
     if action.action_class is ActionClass.SPEND:
         found.append(("a budget shift: no standing budget policy was approved", Severity.HIGH))
     if action.action_class is ActionClass.TREAT:
@@ -164,7 +167,8 @@ def _hard_triggers(proposal: ActionProposed, issued: PlanIssued, _: Facts, __: d
     if proposal.handled_by is HandledBy.AGENT and any(one.taint is Taint.OUTSIDE for one in proposal.sources):
         found.append(("an agent chose after reading text from outside", Severity.HIGH))
     if not found:
-        looked = f"legal class {radius.legal_class}, money at risk {amount(radius.money_at_risk)}, no option"
+        risk = amount(radius.money_at_risk)
+        looked = f"legal class {radius.legal_class}, money at risk {risk}, nobody left out, no option"
         return Finding(Verdict.CLEARED, (looked,))
     return Finding(Verdict.NEEDS_PEOPLE, tuple(line for line, _ in found), max((s for _, s in found), key=_rank))
 

@@ -75,6 +75,8 @@ class Campaigns:
             effects.setdefault(str(row["wave"]), {})[row["state"]] = row["count"]
         items = checklist(plans[state.plan_version], state)
         told = STATES.dump_python(state, mode="json")
+        if state.audience is not None:
+            told["audience"]["excluded"] = state.audience.excluded
         told |= {
             "campaign_id": str(key.campaign),
             "halted": state.halt is not None,

@@ -24,6 +24,7 @@ from executor.mail import Stamp
 from executor.metrics import DECISIONS, KILL_SWITCH, observe
 from executor.planner import Planning, TemplatePlanner
 from executor.preparation import Preparation
+from executor.remaining import Remaining
 from executor.sends import Sends
 from executor.settings import Settings
 from executor.smtp import SmtpTool
@@ -79,7 +80,7 @@ async def build(parts: Parts) -> None:
         PlanSend.kind: Kind(PlanSend, Planning(parts.db, plans, TemplatePlanner()).work),
         SendTestMail.kind: Kind(SendTestMail, tester.work),
         Dispatch.kind: Kind(Dispatch, dispatcher.work, attempts=8),
-        AssembleOptions.kind: Kind(AssembleOptions, preparation.options, attempts=10),
+        AssembleOptions.kind: Kind(AssembleOptions, Remaining(parts.db, dispatcher).options, attempts=10),
     }
 
     async def measure() -> None:

@@ -111,6 +111,14 @@ class DomainCount(Value):
     recipients: Count
 
 
+class Exclusion(Value):
+    """A list whose people get no mail; `left_out` of the audience are on it, and on no list named before it."""
+
+    audience: Name
+    content_hash: Sha256
+    left_out: Count
+
+
 class MailsRendered(Value):
     """What the audience came to, and the hashes of what it would get."""
 
@@ -122,6 +130,7 @@ class MailsRendered(Value):
     recipients: Count
     without_consent: Count
     suppressed: Count
+    exclusions: tuple[Exclusion, ...]
     by_artefact: tuple[tuple[Name, Count], ...]
     checks: tuple[CheckResult, ...]
 

@@ -1,5 +1,6 @@
-"""The work of preparing a send: draft, check, render for everybody who may be written to, and what a halt leaves."""
+"""The work of preparing a send: draft, check, render for everybody who may be written to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -18,13 +19,13 @@ from executor.drafts import (
     Draft,
     Drafted,
     DraftMail,
+    Exclusion,
     MailsRendered,
     Rendered,
     RenderMails,
     by_segment,
     snapshot_hash,
 )
-from executor.effects import AssembleOptions, OptionFound, OptionsAssembled
 from executor.writer import Writer, merge
 
 SIZE_TOLERANCE = 0.2
@@ -39,10 +40,16 @@ _DRAFTS = """
 SELECT DISTINCT ON (name) name, segment, subject, preheader, body_text, body_html, content_hash
   FROM artefact WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3) ORDER BY name, revision DESC
 """
-_AUDIENCE = "SELECT content_hash FROM audience WHERE (tenant, name) = ($1, $2)"
+# Held until the mails are rendered: a list that is replaced meanwhile waits.
+_LISTS = """
+SELECT name, content_hash FROM audience WHERE tenant = $1 AND name = ANY($2::text[]) ORDER BY name FOR SHARE
+"""
 _MEMBERS = """
 SELECT m.position, m.recipient_hash, m.segment, c.domain, c.address, c.first_name, k.state AS consent,
-       s.reason AS suppressed
+       s.reason AS suppressed,
+       ARRAY(SELECT x.audience FROM audience_member AS x
+              WHERE (x.tenant, x.recipient_hash) = (m.tenant, m.recipient_hash) AND x.audience = ANY($3::text[])
+              ORDER BY array_position($3::text[], x.audience)) AS excluded
   FROM audience_member AS m
   JOIN contact AS c USING (tenant, recipient_hash)
   LEFT JOIN consent AS k USING (tenant, recipient_hash)
@@ -56,7 +63,7 @@ INSERT INTO mail (tenant, campaign_id, plan_version, recipient_hash, position, r
 SELECT $1, $2, $3, * FROM unnest($4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
                                  $11::text[])
 """
-_SAVE_SNAPSHOT = """
+SAVE_SNAPSHOT = """
 INSERT INTO snapshot (tenant, campaign_id, snapshot_hash, position, recipient_hash)
 SELECT $1, $2, $3, * FROM unnest($4::int[], $5::text[])
 ON CONFLICT DO NOTHING
@@ -67,36 +74,10 @@ _RENDERED = """
 SELECT recipient_hash, variant, digest, position FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)
  ORDER BY position
 """
-# Of the newest grant's snapshot, who has no intent yet, or one that was never dispatched.
-_LEFT = """
-WITH newest AS (
-    SELECT snapshot_hash, plan_version FROM approval_grant
-     WHERE (tenant, campaign_id) = ($1, $2) ORDER BY granted_at DESC LIMIT 1
-)
-SELECT m.recipient_hash, m.recipient_domain, m.position, m.digest
-  FROM newest
-  JOIN snapshot AS s ON (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, newest.snapshot_hash)
-  JOIN mail AS m ON (m.tenant, m.campaign_id, m.plan_version, m.recipient_hash)
-                  = ($1, $2, newest.plan_version, s.recipient_hash)
- WHERE NOT EXISTS (
-    SELECT 1 FROM effect_intent AS i
-     WHERE (i.tenant, i.campaign_id, i.plan_version, i.recipient_hash) = ($1, $2, m.plan_version, m.recipient_hash)
-       AND i.state <> 'abandoned' AND NOT (i.state = 'planned' AND i.first_dispatched_at IS NULL))
- ORDER BY m.position
-"""
-_UNSAID = """
-SELECT count(*) FROM effect_intent
- WHERE (tenant, campaign_id) = ($1, $2) AND NOT reported
-   AND state IN ('succeeded', 'failed_definite', 'unknown', 'skipped')
-"""
 
 
 class NoAudience(Exception):
-    """The brief names an audience that nobody uploaded."""
-
-
-class StillInFlight(Exception):
-    """Some effects have no answer yet: what is left is not known."""
+    """The brief names audiences that nobody uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,40 +119,48 @@ class Preparation:
         )
 
     async def render(self, leased: Leased) -> MailsRendered:
-        """One mail per person with consent who is not suppressed, in order of registration. Raises NoAudience."""
+        """One mail per person with consent who is neither excluded nor suppressed, in order of registration.
+
+        Raises NoAudience.
+        """
         task: RenderMails = leased.body
         key = leased.key
         plan = await self.dispatcher.plan(key, task.plan_version)
-        name = plan.brief.audience.segment_ref
+        name, exclusions = plan.brief.audience.segment_ref, list(dict.fromkeys(plan.brief.audience.exclusions))
         async with self.db.pool.acquire() as conn, conn.transaction():
-            audience_hash = await conn.fetchval(_AUDIENCE, key.tenant, name)
-            if audience_hash is None:
-                raise NoAudience(f"upload it first: PUT /v1/audiences/{name}")
-            members = await conn.fetch(_MEMBERS, key.tenant, name)
+            rows = await conn.fetch(_LISTS, key.tenant, [name, *exclusions])
+            lists = {row["name"]: row["content_hash"] for row in rows}
+            if missing := [one for one in (name, *exclusions) if one not in lists]:
+                raise NoAudience("; ".join(f"upload it first: PUT /v1/audiences/{one}" for one in missing))
+            members = await conn.fetch(_MEMBERS, key.tenant, name, exclusions)
             await conn.execute(_ALONE, str(key.campaign), task.plan_version)
             mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
             if not mails:
-                written = [row for row in members if row["consent"] == "yes" and row["suppressed"] is None]
-                await self._render_all(conn, key, task.plan_version, written)
+                await self._render_all(conn, key, task.plan_version, [row for row in members if _fate(row) == ""])
                 mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
             snapshot = snapshot_hash((row["recipient_hash"], row["digest"]) for row in mails)
             await conn.execute(
-                _SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in mails],
+                SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in mails],
                 [row["recipient_hash"] for row in mails],
             )  # fmt: skip
         variants = [row["variant"] for row in mails]
-        suppressed = sum(1 for row in members if row["suppressed"] is not None)
+        fates = [_fate(row) for row in members]
+        left_out = [row["excluded"][0] for row in members if row["excluded"]]
+        found = tuple(
+            Exclusion(audience=one, content_hash=lists[one], left_out=left_out.count(one)) for one in exclusions
+        )
         return MailsRendered(
             plan_version=task.plan_version,
             snapshot_hash=snapshot,
             content_hash=self.dispatcher.sends.content_hash(snapshot, plan),
-            audience_hash=audience_hash,
+            audience_hash=lists[name],
             members=len(members),
             recipients=len(mails),
-            without_consent=max(0, len(members) - len(mails) - suppressed),
-            suppressed=suppressed,
+            without_consent=fates.count("without_consent"),
+            suppressed=fates.count("suppressed"),
+            exclusions=found,
             by_artefact=tuple((name, variants.count(name)) for name in sorted(set(variants))),
-            checks=_audience_checks(plan, len(members), len(mails), suppressed),
+            checks=_audience_checks(plan, fates, len(mails), found),
         )
 
     async def _render_all(self, conn: Conn, key: Key, plan_version: int, rows: list[asyncpg.Record]) -> None:
@@ -194,35 +183,6 @@ class Preparation:
             merge(draft.body_html, values, escape=True),
         )
 
-    async def options(self, leased: Leased) -> OptionsAssembled:
-        """What a halted campaign could do, once nothing is in flight. Raises StillInFlight."""
-        task: AssembleOptions = leased.body
-        key = leased.key
-        plan = await self.dispatcher.plan(key, task.plan_version)
-        if await self.dispatcher.settle_left_behind(key):
-            raise StillInFlight("wait for the last answers")
-        async with self.db.pool.acquire() as conn, conn.transaction():
-            if await conn.fetchval(_UNSAID, key.tenant, key.campaign):
-                raise StillInFlight("wait until the last answers are recorded")
-            rows = await conn.fetch(_LEFT, key.tenant, key.campaign)
-            chosen = {"resume_all": rows}
-            if task.trigger_id is not None:
-                healthy = [row for row in rows if row["recipient_domain"] not in task.bad_domains]
-                chosen = {"resume_without_domain": healthy, **chosen, "stop": []}
-                if len(healthy) == len(rows):
-                    del chosen["resume_without_domain"]
-            found = []
-            for name, some in chosen.items():
-                snapshot = snapshot_hash((row["recipient_hash"], row["digest"]) for row in some)
-                await conn.execute(
-                    _SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in some],
-                    [row["recipient_hash"] for row in some],
-                )  # fmt: skip
-                verb = "cancel" if name == "stop" else None
-                content = self.dispatcher.sends.content_hash(snapshot, plan, verb)
-                found.append(OptionFound(id=name, snapshot_hash=snapshot, content_hash=content, recipients=len(some)))
-        return OptionsAssembled(trigger_id=task.trigger_id, plan_version=task.plan_version, options=tuple(found))
-
 
 async def drafts(conn: Conn, key: Key, plan_version: int) -> list[Draft]:
     """The newest revision of each artefact."""
@@ -241,19 +201,32 @@ async def drafts(conn: Conn, key: Key, plan_version: int) -> list[Draft]:
     ]
 
 
-def _audience_checks(plan: Plan, members: int, written: int, suppressed: int) -> tuple[CheckResult, ...]:
-    estimate = plan.brief.audience.size_estimate
+def _fate(row: asyncpg.Record) -> str:
+    """Why a member gets no mail, by the first reason that holds; empty for who gets one."""
+    if row["excluded"]:
+        return "excluded"
+    if row["suppressed"] is not None:
+        return "suppressed"
+    return "" if row["consent"] == "yes" else "without_consent"
+
+
+def _audience_checks(
+    plan: Plan, fates: Sequence[str], written: int, exclusions: tuple[Exclusion, ...]
+) -> tuple[CheckResult, ...]:
+    estimate, members = plan.brief.audience.size_estimate, len(fates)
     off = abs(members - estimate) / estimate
+    told = "; ".join(f"{one.audience}: {one.left_out} left out" for one in exclusions)
     return (
         CheckResult(
             check="audience_segmentation",
             verdict=Verdict.PASS if off <= SIZE_TOLERANCE else Verdict.FAIL,
             evidence=f"{members} contacts, {estimate} estimated: {off:.0%} off, {SIZE_TOLERANCE:.0%} allowed",
         ),
+        CheckResult(check="exclusions", verdict=Verdict.PASS, evidence=told or "the brief leaves out nobody"),
         CheckResult(
             check="consent",
             verdict=Verdict.PASS if written else Verdict.FAIL,
-            evidence=f"{written} with consent and not suppressed; {suppressed} suppressed, "
-            f"{members - written - suppressed} without consent are left out",
+            evidence=f"basis {plan.brief.audience.consent_basis}: {written} with consent and not suppressed; "
+            f"{fates.count('suppressed')} suppressed and {fates.count('without_consent')} without consent get none",
         ),
     )

@@ -99,11 +99,11 @@ def _problems(brief: Brief, received_at: datetime) -> Iterator[Problem]:
         )
     if not audience.icp.strip():
         yield Problem(field="audience.icp", problem=MISSING, fix="what these people have in common")
-    if audience.exclusions:
+    if audience.segment_ref in audience.exclusions:
         yield Problem(
             field="audience.exclusions",
-            problem="nothing applies them yet: these people would get the mail",
-            fix="leave them out of the contacts file, and give an empty list",
+            problem="the audience itself is left out: nobody would get a mail",
+            fix="name the lists whose people must not get it",
         )
     if not brief.frequency.confirmed:
         yield Problem(

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from contracts.briefing import PlanIssued
 from contracts.executor import CheckResult, Verdict
-from executor.domain.state import Artefact, Campaign
+from executor.domain.state import Artefact, Campaign, Failure
 
 OPEN = frozenset({Verdict.FAIL, Verdict.ERROR})
 LEGAL = frozenset({"unsubscribe", "postal_address", "consent"})
 """What the law asks of every commercial mail: nobody's word takes its place."""
-UNDONE = frozenset({"content_production", "checked"})
+UNDONE = frozenset({"content_production", "checked", "draft", "check", "render", "plan"})
 """Work that is not done is no finding that a person could judge."""
 
 
@@ -23,6 +23,7 @@ def checklist(issued: PlanIssued, state: Campaign) -> tuple[CheckResult, ...]:
             drafted == len(state.artefacts),
             f"{drafted} of {len(state.artefacts)} mails drafted",
         ),
+        *(CheckResult(check=one.item, verdict=Verdict.ERROR, evidence=_told(one)) for one in state.failures),
         *(item for artefact in state.artefacts.values() for item in _checks(artefact)),
         *(audience.checks if audience else (_item("audience_segmentation", False, "no audience was rendered"),)),
         _item("channel_setup", True, "sender, reply-to and DKIM key are configured"),
@@ -54,6 +55,10 @@ def _waived(item: CheckResult, state: Campaign) -> CheckResult:
         said = f"{item.evidence}; waived by {state.waived[item.check]}"
         return CheckResult(check=item.check, verdict=Verdict.WAIVED, evidence=said[:4000])
     return item
+
+
+def _told(failure: Failure) -> str:
+    return f"{failure.because}; mend it, then resume the campaign"[:4000]
 
 
 def _item(name: str, holds: bool, evidence: str) -> CheckResult:

@@ -20,7 +20,7 @@ from executor.commands import WaiveItem
 from executor.domain import proposing
 from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
-from executor.domain.state import Artefact, Audience, Campaign, Reason
+from executor.domain.state import Artefact, Audience, Campaign, Failure, Reason
 from executor.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
 from executor.effects import SetGuard
 
@@ -102,6 +102,7 @@ def rendered(here: Here, state: Campaign, mails: MailsRendered) -> Ruling:
         recipients=mails.recipients,
         without_consent=mails.without_consent,
         suppressed=mails.suppressed,
+        exclusions=mails.exclusions,
         checks=mails.checks,
     )
     state, done = step_done(
@@ -146,9 +147,9 @@ def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta) -> Ruli
 
 def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails | PlanSend, error: str) -> Ruling:
     event = StepFailed(plan_version=state.plan_version, step=task.kind, because=error[:4000])
-    what = (task.kind, task.artefact if isinstance(task, DraftMail | CheckMail) else "")
+    artefact = task.artefact if isinstance(task, DraftMail | CheckMail) else ""
     steps = {step: "failed" if step == task.kind else how for step, how in state.steps.items()}
-    state = replace(state, steps=steps, failures=(*state.failures, what))
+    state = replace(state, steps=steps, failures=(*state.failures, Failure(task.kind, artefact, error)))
     return Decision(Reason.STEP_FAILED, state, (event,))
 
 
@@ -156,7 +157,7 @@ def resumed(here: Here, state: Campaign) -> Ruling:
     """Before anything was sent: failed work is done again, and a paused campaign asks anew."""
     if not state.running or (state.halt is None and not state.failures):
         return Decision(Reason.NOT_HALTED, state)
-    tasks = tuple(Task(_again(state, kind, artefact)) for kind, artefact in state.failures)
+    tasks = tuple(Task(_again(state, one.kind, one.artefact)) for one in state.failures)
     steps = {step: "open" if how == "failed" else how for step, how in state.steps.items()}
     state = replace(state, failures=(), steps=steps)
     if state.halt is None or state.audience is None:

@@ -49,7 +49,8 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPl
         decided_by=planned.decided_by,
         confidence=planned.ways.confidence,
         candidates=planned.ways.candidates,
-        title=f"Send {issued.plan.brief.name!r} to {state.audience.recipients} people",
+        excluded=state.audience.excluded,
+        title=f"Send {issued.plan.brief.name!r} to {state.audience.recipients} people{_without(state.audience)}",
         strategy=planned.ways.strategy,
         if_ignored="Nothing is sent, and interest fades day by day.",
     )
@@ -82,6 +83,7 @@ def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAs
         decided_by=OPTIONS,
         confidence=1.0,
         candidates=candidates,
+        excluded=0,
         title=told[0],
         strategy=told[1],
         if_ignored="The campaign stays halted: nobody else gets a mail.",
@@ -137,6 +139,7 @@ def _proposal(
     decided_by: DecidedBy,
     confidence: float,
     candidates: tuple[Candidate, ...],
+    excluded: int,
     title: str,
     strategy: str,
     if_ignored: str,
@@ -178,6 +181,7 @@ def _proposal(
         ),
         blast_radius=BlastRadius(
             people=people,
+            excluded=excluded,
             irreversible_share=0.0 if stop else 1.0,
             money_at_risk=money,
             legal_class=LegalClass.NONE if stop else LegalClass.COMMERCIAL_MAIL,
@@ -196,7 +200,8 @@ def _params_hash(option: OptionFound, state: Campaign) -> str:
     """What is done, to how many, from which list and which drafts: a grant binds it with the action."""
     assert state.audience is not None
     drafts = [state.artefacts[name].content_hash for name in sorted(state.artefacts)]
-    parts = (option.id, option.snapshot_hash, str(option.recipients), state.audience.audience_hash, *drafts)
+    lists = [state.audience.audience_hash, *(one.content_hash for one in state.audience.exclusions)]
+    parts = (option.id, option.snapshot_hash, str(option.recipients), *lists, *drafts)
     return digest("handrail/params/v1", *parts)
 
 
@@ -214,5 +219,13 @@ def _sources(issued: PlanIssued, state: Campaign) -> tuple[Source, ...]:
             hash=state.audience.audience_hash,
             taint=Taint.OUTSIDE,
         ),
+        *(
+            Source(ref=f"exclusion {one.audience}", hash=one.content_hash, taint=Taint.OUTSIDE)
+            for one in state.audience.exclusions
+        ),
         *drafts,
     )
+
+
+def _without(audience: Audience) -> str:
+    return f", {audience.excluded} left out" if audience.exclusions else ""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.decision import Action
 from contracts.executor import CampaignOutcome, CampaignStage, CheckResult
+from executor.drafts import Exclusion
 
 
 class Reason(StrEnum):
@@ -86,7 +87,27 @@ class Audience:
     recipients: int
     without_consent: int
     suppressed: int
+    exclusions: tuple[Exclusion, ...]
     checks: tuple[CheckResult, ...]
+
+    @property
+    def excluded(self) -> int:
+        """How many are left out because the brief says so."""
+        return sum(one.left_out for one in self.exclusions)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Work of preparing that failed for good; `artefact` is empty where it is about all of them."""
+
+    kind: str
+    artefact: str
+    because: str
+
+    @property
+    def item(self) -> str:
+        """As the checklist calls it."""
+        return f"{self.artefact}:{self.kind}" if self.artefact else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +192,8 @@ class Campaign:
     """How often the campaign was halted so far."""
     holds: tuple[str, ...] = ()
     """Why escalation holds the whole campaign."""
-    failures: tuple[tuple[str, str], ...] = ()
-    """(kind of task, artefact) of preparing that failed for good, until a person resumes."""
+    failures: tuple[Failure, ...] = ()
+    """Until a person resumes."""
     fence: int = 0
     finished: CampaignOutcome | None = None
 
