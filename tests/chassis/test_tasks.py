@@ -8,7 +8,7 @@ import pytest
 from chassis.commands import Commands
 from chassis.decision import Decision, Identity, Key
 from chassis.postgres import Database
-from chassis.tasks import Worker
+from chassis.tasks import LAST_ATTEMPT, SUSPICIOUS_ATTEMPTS, Worker
 from contracts.event import Tenant
 from tests.builders import CAMPAIGN, TENANT, record
 from tests.chassis.counting import KINDS, STATES, Count, Stop, Tally, fold, reply
@@ -81,6 +81,29 @@ async def test_work_that_keeps_failing_comes_back_as_a_failure(db_for: MakeDb) -
         await due_now(db)
         await worker(db).work_once()
     assert (await tally(db)).order == ("work-that-fails", "gave-up")
+
+
+async def test_work_that_kills_its_worker_again_and_again_comes_back_as_a_failure(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    for _ in range(LAST_ATTEMPT):
+        assert await worker(db)._lease() is not None  # leased, and then the process is gone
+        await db.pool.execute("UPDATE task SET leased_until = clock_timestamp()")
+    assert await work_all(db) == 1
+    assert (await tally(db)).order == ("work", "gave-up")
+
+
+@pytest.mark.parametrize(("attempts", "free"), [(1, True), (SUSPICIOUS_ATTEMPTS, False)])
+async def test_a_replica_gives_back_what_it_had_leased_but_what_may_be_what_kills_it(
+    db_for: MakeDb, attempts: int, free: bool
+) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    await db.pool.execute("UPDATE task SET attempts = $1", attempts - 1)
+    again = replace(worker(db), replica="counting-0")
+    assert await again._lease() is not None
+    await again._give_back()
+    assert (await again._lease() is not None) == free
 
 
 async def test_tasks_of_a_parked_campaign_wait(db_for: MakeDb) -> None:

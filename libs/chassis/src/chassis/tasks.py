@@ -23,6 +23,11 @@ from contracts.event import CampaignId, Meta, Tenant, Value
 
 log = structlog.get_logger(__name__)
 
+SUSPICIOUS_ATTEMPTS = 10
+"""A task begun so often may be what kills its worker: it waits for its lease to end, and the others have that time."""
+LAST_ATTEMPT = 20
+"""Begun more often than this, a task has killed its worker too often: it is not begun again."""
+
 _LEASE = """
 WITH due AS (
     SELECT t.id
@@ -48,7 +53,8 @@ UPDATE task SET due_at = clock_timestamp() + $3, lease = NULL, leased_until = NU
 """
 _EXTEND = "UPDATE task SET leased_until = clock_timestamp() + $3 WHERE id = $1 AND lease = $2 RETURNING id"
 _GIVE_BACK = """
-UPDATE task SET lease = NULL, leased_until = NULL WHERE leased_by = $1 AND done_at IS NULL AND lease IS NOT NULL
+UPDATE task SET lease = NULL, leased_until = NULL
+ WHERE leased_by = $1 AND done_at IS NULL AND lease IS NOT NULL AND attempts < $2
 """
 _NEXT = """
 SELECT min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp() FROM task WHERE done_at IS NULL
@@ -88,6 +94,10 @@ class Kind:
     body: type[TaskBody]
     work: Work | None = None
     attempts: int = 5
+
+
+class Deadly(Exception):
+    """A task whose workers ended without a word."""
 
 
 @dataclass(slots=True)
@@ -137,6 +147,8 @@ class Worker:
         kind = self.kinds[leased.body.kind]
         crashpoint(Point.TASK_LEASED)
         try:
+            if leased.attempts > max(kind.attempts, LAST_ATTEMPT):
+                raise Deadly(f"begun {leased.attempts - 1} times, and neither done nor failed")
             result = await kind.work(leased) if kind.work else None
             crashpoint(Point.TASK_DONE)
             await self._settle(leased, leased.body if result is None else result)
@@ -161,7 +173,7 @@ class Worker:
     async def _give_back(self) -> None:
         if self.replica is not None:
             async with self.db.pool.acquire() as conn:
-                await conn.execute(_GIVE_BACK, self.replica)
+                await conn.execute(_GIVE_BACK, self.replica, SUSPICIOUS_ATTEMPTS)
 
     async def _lease(self) -> Leased | None:
         lease = uuid4()
