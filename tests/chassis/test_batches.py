@@ -1,18 +1,15 @@
 """A record batch as Kafka gives it: every codec is read, and nothing inside one stops what comes after it."""
 
 import gzip
-import struct
 from collections.abc import Callable, Iterator
 
 import cramjam
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
 
 from chassis import batches
 from chassis.batches import UNREADABLE, Batches, Record
+from tests.chassis.raw_batches import CODECS, HEADER_BYTES, batch, mended, packed
 
-CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 PACK: dict[int, Callable[[bytes], bytes]] = {
     1: gzip.compress,
     2: lambda plain: bytes(cramjam.snappy.compress_raw(plain)),
@@ -20,29 +17,6 @@ PACK: dict[int, Callable[[bytes], bytes]] = {
     4: lambda plain: bytes(cramjam.zstd.compress(plain)),
 }
 Plain = tuple[bytes, list[tuple[str, bytes | None]]]
-
-
-def batch(*records: Plain, base: int = 0, codec: int = 0) -> bytes:
-    """A batch of (value, headers) as a broker stores it."""
-    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 10**9)
-    for n, (value, headers) in enumerate(records):
-        builder.append(n, 1_700_000_000_000, b"key", value, headers)
-    return mended(bytes(builder.build()), base)
-
-
-def mended(data: bytes, base: int = 0) -> bytes:
-    """With its base offset, length and checksum as they must be."""
-    out = bytearray(data)
-    struct.pack_into(">qi", out, 0, base, len(out) - 12)
-    struct.pack_into(">I", out, 17, calc_crc32c(bytes(out[21:])))
-    return bytes(out)
-
-
-def packed(plain: bytes, records: bytes, codec: int) -> bytes:
-    """`plain` with other bytes as its packed records."""
-    header = bytearray(plain[:61])
-    struct.pack_into(">h", header, 21, codec)
-    return mended(bytes(header) + records)
 
 
 def read(data: bytes) -> list[Record]:
@@ -77,13 +51,13 @@ def test_records_of_every_codec_are_read(codec: int) -> None:
 
 def test_snappy_is_read_as_a_single_block_too() -> None:
     plain = batch(GOOD)
-    assert [record.value for record in read(packed(plain, PACK[2](plain[61:]), 2))] == [b"good"]
+    assert [record.value for record in read(packed(plain, PACK[2](plain[HEADER_BYTES:]), 2))] == [b"good"]
 
 
 @pytest.mark.parametrize("codec", [0, *CODECS.values()])
 def test_a_header_name_that_is_not_utf8_is_kept_and_its_neighbours_are_read(codec: int) -> None:
     plain = batch(GOOD, (b"odd", [("x-AA", b"1"), ("y", None)]), GOOD).replace(b"x-AA", b"x-\xff\xfe")
-    data = mended(plain) if not codec else packed(plain, PACK[codec](plain[61:]), codec)
+    data = mended(plain) if not codec else packed(plain, PACK[codec](plain[HEADER_BYTES:]), codec)
     found = read(data + batch(GOOD, base=3))
     assert [(record.offset, record.value) for record in found] == [
         (0, b"good"),

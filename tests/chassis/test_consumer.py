@@ -144,9 +144,11 @@ async def test_a_bad_record_of_an_outsider_parks_nothing(db_for: MakeDb) -> None
 
 async def test_an_undecodable_record_of_our_own_parks_its_campaign(db_for: MakeDb) -> None:
     db = await db_for("chassis")
-    bad = Raw("c", StepCompleted.topic, 0, 0, str(CAMPAIGN).encode(), [("ce_tenant", b"demo")], b"{}")
-    await consumer(db).apply([bad, record(step("after"), 1), record(step("free", OTHER), 2)])
+    bad = Raw("cluster", StepCompleted.topic, 0, 1, str(CAMPAIGN).encode(), [("ce_tenant", b"demo")], b"{}")
+    batch = [record(step("before")), bad, record(step("after"), 2), record(step("free", OTHER), 3)]
+    await consumer(db).apply(batch)
     assert await kept(db) == ["undecodable", "behind"]
+    assert (await tally(db)).order == ("before",)
     assert (await tally(db, OTHER)).order == ("free",)
 
 

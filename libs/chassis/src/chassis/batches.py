@@ -18,7 +18,7 @@ from aiokafka.record.util import decode_varint
 
 UNREADABLE = "handrail-unreadable-batch"
 """The header, with the reason, of the one record that stands for a batch; its value is the batch, byte for byte."""
-LIMIT_UNPACKED_BYTES = 32 * 1024 * 1024
+LIMIT_UNPACKED_BYTES = 16 * 1024 * 1024
 
 _OVERHEAD = struct.Struct(">qi")
 """base offset, length of what follows"""

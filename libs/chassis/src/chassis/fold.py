@@ -58,20 +58,19 @@ class Fold(Generic[State, Shared]):
 
     async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
         """Fold a polled batch: lock, leave out what waits behind a dead letter, claim, decide, save."""
-        for received in batch:
-            if received.fact is None:
-                tenant = dict(received.raw.headers).get("ce_tenant")
-                key = dead_letters.key_of(received.raw, tenant.decode(errors="replace") if tenant else None)
-                await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, key)
-        read = [(received.raw, received.fact) for received in batch if received.fact is not None]
-        await tx.lock(key_of(fact.meta) for _, fact in read)
-        parked = await dead_letters.parked(tx.conn, {key_of(fact.meta) for raw, fact in read if not raw.inbound})
+        keys = [key_of(one.fact.meta) if one.fact else _parks(one.raw) for one in batch]
+        await tx.lock(key for key in keys if key is not None)
+        ours = {key for one, key in zip(batch, keys, strict=True) if key is not None and not one.raw.inbound}
+        parked = await dead_letters.parked(tx.conn, ours)
         free: list[tuple[Raw, Fact[Event]]] = []
-        for raw, fact in read:
-            if raw.inbound or key_of(fact.meta) not in parked:
-                free.append((raw, fact))
+        for one, key in zip(batch, keys, strict=True):
+            if one.fact is None:
+                await dead_letters.keep(tx, one.raw, dead_letters.UNDECODABLE, one.reason, key)
+                parked |= {key} if key else set()  # what came before it in the batch is not behind it
+            elif one.raw.inbound or key not in parked:
+                free.append((one.raw, one.fact))
             else:  # kept, not claimed: the re-drive applies it
-                await dead_letters.keep(tx, raw, dead_letters.BEHIND, "behind an earlier one", key_of(fact.meta))
+                await dead_letters.keep(tx, one.raw, dead_letters.BEHIND, "behind an earlier one", key)
         await self.facts(tx, free)
 
     async def facts(self, tx: Transaction, facts: Sequence[tuple[Raw, Fact[Event]]]) -> None:
@@ -183,6 +182,12 @@ class _Book(Generic[State, Shared]):
         if received.fact is None:  # it was read once already
             raise ValueError(f"a waiting message cannot be read: {received.reason}")
         return _message(received.fact, waiting.headers, waiting.value)
+
+
+def _parks(raw: Raw) -> Key | None:
+    """The campaign that an undecodable record parks."""
+    tenant = dict(raw.headers).get("ce_tenant")
+    return dead_letters.key_of(raw, tenant.decode(errors="replace") if tenant else None)
 
 
 def _message(fact: Fact[Event], headers: Sequence[Header], value: bytes | None) -> Message:

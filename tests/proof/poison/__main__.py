@@ -1,0 +1,29 @@
+"""`python -m tests.proof.poison --count N --seed S`: spoilt and deadly records through the counting service."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from handrail.local.sources import infrastructure
+from tests.proof.poison.spoiling import spoil
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.poison")
+    parser.add_argument("--count", type=int, default=5000, help="spoilt records, with as many good ones")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    said = parser.parse_args()
+    with (
+        TemporaryDirectory(prefix="handrail-proof-", ignore_cleanup_errors=True) as home,
+        infrastructure(Path(home) / "servers", fsync=False) as servers,
+    ):
+        verdict = asyncio.run(spoil(servers, Path(home) / "spoil", seed=said.seed, count=said.count))
+        print(verdict.text(), flush=True)
+    return 0 if verdict.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
