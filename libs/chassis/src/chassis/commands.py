@@ -69,7 +69,7 @@ class Commands:
                 occurred_at=tx.now,
                 source=self.db.source,
                 source_id=str(cause),
-                traceparent=traceparent,
+                traceparent=traceparent(),
             )
             [decision] = await self.fold.messages(tx, [Message(meta, command)])
             return reply(decision)

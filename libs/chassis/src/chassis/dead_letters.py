@@ -90,7 +90,9 @@ async def keep(tx: Transaction, raw: Raw, kind: str, reason: str, key: Key | Non
 
 async def parked(conn: Conn, keys: Iterable[Key]) -> set[Key]:
     """Those of `keys` that wait behind a dead letter."""
-    ordered = sorted(set(keys))
+    ordered = list(set(keys))
+    if not ordered:
+        return set()
     rows = await conn.fetch(_PARKED, [key.tenant for key in ordered], [key.campaign for key in ordered])
     return {Key(row["tenant"], row["campaign_id"]) for row in rows}
 

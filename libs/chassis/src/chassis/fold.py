@@ -3,6 +3,7 @@
 What a whole batch needs is loaded in a few statements, folded in memory by the pure `decide`, and saved in a few.
 """
 
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -75,17 +76,15 @@ class Fold(Generic[State, Shared]):
 
     async def facts(self, tx: Transaction, facts: Sequence[tuple[Raw, Fact[Event]]]) -> None:
         """Claim and fold `facts`; their campaigns are locked and not parked."""
-        fresh = await tx.claim(fact.meta.event_id for _, fact in facts)
-        ready: list[tuple[Message, Raw]] = []
-        for raw, fact in facts:
-            if fact.meta.event_id in fresh:
-                fresh.discard(fact.meta.event_id)  # the same fact twice in one batch
-                ready.append((_message(fact, raw.headers, raw.value), raw))
-                tx.after(partial(handled, raw.topic, tx.now - fact.meta.occurred_at))
-            else:
-                tx.after(DUPLICATES.inc)
-        if ready:
-            await self.messages(tx, [message for message, _ in ready], {id(m): raw for m, raw in ready})
+        claimed = await tx.claim([fact.meta.event_id for _, fact in facts])
+        new = [(raw, fact) for (raw, fact), first in zip(facts, claimed, strict=True) if first]
+        if new:
+            messages = [_message(fact, raw.headers, raw.value) for raw, fact in new]
+            await self.messages(
+                tx, messages, {id(message): raw for message, (raw, _) in zip(messages, new, strict=True)}
+            )
+        tx.after(partial(handled, [fact for _, fact in new], tx.now))
+        tx.after(partial(DUPLICATES.inc, len(facts) - len(new)))
 
     async def messages(
         self, tx: Transaction, messages: Sequence[Message], raws: Mapping[int, Raw] | None = None
@@ -100,80 +99,109 @@ class Fold(Generic[State, Shared]):
 
 
 @dataclass(slots=True)
+class _Campaign(Generic[State, Shared]):
+    """What is known of a campaign while messages are folded."""
+
+    key: Key
+    loaded: Loaded[State, Shared]
+    touched: bool = False
+
+
+@dataclass(slots=True)
 class _Book(Generic[State, Shared]):
     """One folding of some messages."""
 
     fold_: Fold[State, Shared]
     tx: Transaction
     raws: Mapping[int, Raw]
-    loaded: dict[Key, Loaded[State, Shared]] = field(default_factory=dict)
-    touched: dict[Key, Loaded[State, Shared]] = field(default_factory=dict)
+    campaigns: dict[Key, _Campaign[State, Shared]] = field(default_factory=dict)
+    issued: list[tuple[Key, PlanIssued]] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     waited: list[int] = field(default_factory=list)
     woken: dict[int, Message] = field(default_factory=dict)
+    decided: list[tuple[Message, Decision[State, Shared]]] = field(default_factory=list)
 
     async def fold(self, messages: Sequence[Message]) -> list[Decision[State, Shared]]:
         fold, tx = self.fold_, self.tx
-        issued = {key_of(message.meta) for message in messages if isinstance(message.body, PlanIssued)}
+        issued = {key_of(message.meta) for message in messages if type(message.body) is PlanIssued}
         if fold.keeps_plans and issued:
             self.waiting = await plans.waiting_of(tx.conn, issued)
             self.woken = {id(waiting): self._woken(waiting) for waiting in self.waiting}
-        every = [*messages, *self.woken.values()]
-        self.loaded = dict(await fold.load(tx.conn, every))
+        await self._load([*messages, *self.woken.values()])
+        for message in messages:
+            self._take(self.campaigns[key_of(message.meta)], message)
+        await fold.save(tx.conn, {one.key: one.loaded for one in self.campaigns.values() if one.touched})
+        await self._save_plans()
+        tx.after(self._count)
+        return [decision for _, decision in self.decided]
+
+    async def _load(self, messages: Sequence[Message]) -> None:
+        fold, conn = self.fold_, self.tx.conn
+        for key, loaded in (await fold.load(conn, messages)).items():
+            self.campaigns[key] = _Campaign(key, loaded)
         if fold.keeps_plans:
-            for key, versions in (await fold.plans.load(tx.conn, {key_of(m.meta) for m in every})).items():
-                self.loaded[key] = replace(self.loaded[key], plans=versions)
-        decisions = [decision for message in messages for decision in await self._take(message)]
-        await fold.save(tx.conn, self.touched)
+            for key, versions in (await fold.plans.load(conn, self.campaigns)).items():
+                one = self.campaigns[key]
+                one.loaded = Loaded(one.loaded.state, one.loaded.shared, versions)
+
+    async def _save_plans(self) -> None:
+        for key, issued in self.issued:
+            await plans.save(self.tx.conn, key, issued)
         for waiting in self.waiting:
             if waiting.id is None:
-                await plans.wait(tx.conn, waiting)
-        await plans.waited(tx.conn, self.waited)
-        return decisions
+                await plans.wait(self.tx.conn, waiting)
+        await plans.waited(self.tx.conn, self.waited)
 
-    async def _take(self, message: Message) -> list[Decision[State, Shared]]:
-        key = key_of(message.meta)
-        version = getattr(message.body, "plan_version", None)
-        raw = self.raws.get(id(message))
-        must_wait = self.fold_.keeps_plans and version is not None and version not in self.loaded[key].plans
-        if must_wait and raw is not None and raw.value is not None:
-            waiting = Waiting(None, key, int(str(version)), raw.topic, raw.headers, raw.value)
-            self.waiting.append(waiting)
-            self.woken[id(waiting)] = message
-            if self.fold_.while_waiting is not None:
-                self.tx.ask(message.meta, [self.fold_.while_waiting(message.meta, waiting.plan_version, self.tx.now)])
-            return []
-        if isinstance(message.body, PlanIssued) and self.fold_.keeps_plans:
-            await plans.save(self.tx.conn, key, message.body)
-            known = {**self.loaded[key].plans, message.body.plan.version: message.body}
-            self.loaded[key] = replace(self.loaded[key], plans=known)
-        out = [self._decide(message)]
-        if isinstance(message.body, PlanIssued) and self.fold_.keeps_plans:
-            out += self._wake(key, message.body.plan.version)
-        return out
+    def _take(self, campaign: _Campaign[State, Shared], message: Message) -> None:
+        if not self.fold_.keeps_plans:
+            return self._decide(campaign, message)
+        body = message.body
+        if type(body) is PlanIssued:
+            return self._take_plan(campaign, message, body)
+        if "plan_version" in getattr(type(body), "model_fields", ()):
+            version: int = getattr(body, "plan_version", 0)
+            raw = self.raws.get(id(message))
+            if version not in campaign.loaded.plans and raw is not None and raw.value is not None:
+                return self._wait(Waiting(None, campaign.key, version, raw.topic, raw.headers, raw.value), message)
+        self._decide(campaign, message)
 
-    def _decide(self, message: Message) -> Decision[State, Shared]:
-        key, tx = key_of(message.meta), self.tx
-        loaded = self.loaded[key]
-        with span(type(message.body).__name__, message.meta) as traceparent, bounded():
-            decision = self.fold_.decide(loaded, message, self.fold_.policy, tx.now)
-        shared = loaded.shared if decision.shared is None else decision.shared
-        self.loaded[key] = self.touched[key] = replace(loaded, state=decision.state, shared=shared)
-        cause = replace(message.meta, traceparent=traceparent)
-        tx.publish(cause, decision.events)
-        tx.ask(cause, decision.tasks)
-        tx.after(self.fold_.decisions.labels(reason=decision.reason).inc)
-        if (observe := self.fold_.observe) is not None:
-            tx.after(lambda: observe(message, decision))
-        return decision
+    def _wait(self, waiting: Waiting, message: Message) -> None:
+        self.waiting.append(waiting)
+        self.woken[id(waiting)] = message
+        if self.fold_.while_waiting is not None:
+            self.tx.ask(message.meta, [self.fold_.while_waiting(message.meta, waiting.plan_version, self.tx.now)])
 
-    def _wake(self, key: Key, version: int) -> list[Decision[State, Shared]]:
-        ready = [waiting for waiting in self.waiting if waiting.key == key and waiting.plan_version == version]
+    def _take_plan(self, campaign: _Campaign[State, Shared], message: Message, issued: PlanIssued) -> None:
+        """Decide about the plan, and then about what waited for it."""
+        version, loaded = issued.plan.version, campaign.loaded
+        self.issued.append((campaign.key, issued))
+        campaign.loaded = Loaded(loaded.state, loaded.shared, {**loaded.plans, version: issued})
+        self._decide(campaign, message)
+        ready = [waiting for waiting in self.waiting if (waiting.key, waiting.plan_version) == (campaign.key, version)]
         for waiting in ready:
             self.waiting.remove(waiting)
             if waiting.id is not None:
                 self.waited.append(waiting.id)
-        return [self._decide(self.woken[id(waiting)]) for waiting in ready]
+            self._decide(campaign, self.woken[id(waiting)])
+
+    def _decide(self, campaign: _Campaign[State, Shared], message: Message) -> None:
+        loaded, tx = campaign.loaded, self.tx
+        with span(type(message.body).__name__, message.meta) as traceparent, bounded():
+            decision = self.fold_.decide(loaded, message, self.fold_.policy, tx.now)
+        shared = loaded.shared if decision.shared is None else decision.shared
+        campaign.loaded, campaign.touched = Loaded(decision.state, shared, loaded.plans), True
+        if decision.events or decision.tasks:
+            cause = replace(message.meta, traceparent=traceparent())
+            tx.publish(cause, decision.events)
+            tx.ask(cause, decision.tasks)
+        self.decided.append((message, decision))
+
+    def _count(self) -> None:
+        for reason, count in Tally(decision.reason for _, decision in self.decided).items():
+            self.fold_.decisions.labels(reason=reason).inc(count)
+        if (observe := self.fold_.observe) is not None:
+            for message, decision in self.decided:
+                observe(message, decision)
 
     def _woken(self, waiting: Waiting) -> Message:
         key = str(waiting.key.campaign).encode()

@@ -1,11 +1,13 @@
 """What every service counts. Names, labels and meanings: docs/reference/metrics.md."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.catalogue import TOPICS
 from contracts.codec import INBOUND
+from contracts.event import Event, Fact
 
 DUPLICATES = Counter("handrail_duplicate_events", "Records met again and left out.")
 RETRIES = Counter("handrail_event_retries", "Batches given back to Kafka to be read again.")
@@ -34,8 +36,7 @@ BUILD = Gauge("handrail_build_info", "Which version of which component runs.", [
 REASONS = ("undecodable", "failing", "behind")
 for reason in REASONS:
     DEAD_LETTERS.labels(reason=reason)
-for origin in ("ours", "outside"):
-    EVENT_AGE.labels(origin=origin)
+_OURS, _OUTSIDE = (EVENT_AGE.labels(origin=origin) for origin in ("ours", "outside"))
 for topic in TOPICS:
     INVALID.labels(topic=topic)
 for result in ("sent", "failed"):
@@ -46,7 +47,8 @@ for code in ("2xx", "3xx", "4xx", "5xx"):
     INGRESS.labels(code=code)
 
 
-def handled(topic: str, age: timedelta) -> None:
-    """An event of `topic` was handled `age` after its time: an outsider's own clock says when that was."""
-    origin = "outside" if topic.startswith(INBOUND) else "ours"
-    EVENT_AGE.labels(origin=origin).observe(max(0.0, age.total_seconds()))
+def handled(facts: Iterable[Fact[Event]], now: datetime) -> None:
+    """`facts` were handled at `now`, so long after their times: an outsider's own clock says when that was."""
+    for fact in facts:
+        age = _OUTSIDE if fact.event.topic.startswith(INBOUND) else _OURS
+        age.observe(max(0.0, (now - fact.meta.occurred_at).total_seconds()))

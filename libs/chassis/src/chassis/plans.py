@@ -51,9 +51,8 @@ class Plans:
     _parsed: "OrderedDict[tuple[Key, int], PlanIssued]" = field(default_factory=OrderedDict)
 
     async def load(self, conn: Conn, keys: Iterable[Key]) -> dict[Key, dict[int, PlanIssued]]:
-        ordered = sorted(set(keys))
-        rows = await conn.fetch(_VERSIONS, [key.tenant for key in ordered], [key.campaign for key in ordered])
-        out: dict[Key, dict[int, PlanIssued]] = {key: {} for key in ordered}
+        out: dict[Key, dict[int, PlanIssued]] = {key: {} for key in keys}
+        rows = await conn.fetch(_VERSIONS, [key.tenant for key in out], [key.campaign for key in out])
         for row in rows:
             key = Key(row["tenant"], row["campaign_id"])
             out[key][row["version"]] = await self._one(conn, key, row["version"])

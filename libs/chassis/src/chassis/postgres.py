@@ -31,16 +31,24 @@ else:
 SHARDS = 16
 """The relay works shard by shard; a campaign is always in the same one."""
 
-_CLAIM = "INSERT INTO inbox (event_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id"
+_CLAIM = """
+INSERT INTO inbox (event_id)
+SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id
+ON CONFLICT DO NOTHING
+RETURNING event_id
+"""
 _MEET = """
-INSERT INTO campaign (tenant, campaign_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ON CONFLICT DO NOTHING
+INSERT INTO campaign (tenant, campaign_id)
+SELECT t, c FROM unnest($1::text[], $2::uuid[]) AS row (t, c) ORDER BY t, c
+ON CONFLICT DO NOTHING
 """
 _LOCK = """
-SELECT 1
-  FROM campaign
- WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
- ORDER BY tenant, campaign_id
-   FOR UPDATE
+SELECT count(*), clock_timestamp() AS now
+  FROM (SELECT
+          FROM campaign
+         WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+         ORDER BY tenant, campaign_id
+           FOR UPDATE) AS locked
 """
 _NUMBER = """
 INSERT INTO stream (tenant, topic, campaign_id, epoch, last)
@@ -81,15 +89,21 @@ class Transaction:
 
         Partitions do not give that: several topics, commands and tasks reach any replica.
         """
-        ordered = sorted(set(keys))
-        tenants, campaigns = [key.tenant for key in ordered], [key.campaign for key in ordered]
+        unique = list(set(keys))
+        tenants, campaigns = [key.tenant for key in unique], [key.campaign for key in unique]
         await self.conn.execute(_MEET, tenants, campaigns)
-        await self.conn.execute(_LOCK, tenants, campaigns)
-        self.now = await self.conn.fetchval("SELECT clock_timestamp()")
+        self.now = await self.conn.fetchval(_LOCK, tenants, campaigns, column=1)
 
-    async def claim(self, ids: Iterable[UUID]) -> set[UUID]:
-        """Those of `ids` that this service meets for the first time; a redelivery is not among them."""
-        return {row["event_id"] for row in await self.conn.fetch(_CLAIM, sorted(set(ids)))}
+    async def claim(self, ids: Sequence[UUID]) -> list[bool]:
+        """Whether each of `ids` is met for the first time; neither a redelivery is, nor a second one among them."""
+        fresh = {row["event_id"] for row in await self.conn.fetch(_CLAIM, list(set(ids)))}
+        if len(fresh) == len(ids):
+            return [True] * len(ids)
+        claimed = []
+        for event_id in ids:
+            claimed.append(event_id in fresh)
+            fresh.discard(event_id)
+        return claimed
 
     def publish(self, cause: Meta, events: Iterable[Event]) -> None:
         """Queue what follows from `cause`: written with the transaction, sent by the relay once it has committed."""

@@ -32,8 +32,8 @@ class States(Generic[State]):
 
     async def load(self, conn: Conn, keys: Iterable[Key]) -> dict[Key, State]:
         """The states there are, of the campaigns `keys`."""
-        ordered = sorted(set(keys))
-        rows = await conn.fetch(_LOAD, [key.tenant for key in ordered], [key.campaign for key in ordered])
+        unique = list(set(keys))
+        rows = await conn.fetch(_LOAD, [key.tenant for key in unique], [key.campaign for key in unique])
         return {Key(row["tenant"], row["campaign_id"]): self.adapter.validate_json(row["body"]) for row in rows}
 
     async def save(self, conn: Conn, states: Mapping[Key, State | None]) -> None:

@@ -2,20 +2,25 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Link, SpanContext, TraceFlags, format_span_id, format_trace_id
 
 from contracts.event import Meta
 
 _QUIET = ("aiokafka", "kafka", "uvicorn.access", "faststream")
 """They log a line per failed attempt while a broker is away: counted by our metrics instead."""
+
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_IDS = RandomIdGenerator()
+_exporting = False
 
 
 def set_up_logs(service: str) -> None:
@@ -52,18 +57,47 @@ def set_up_logs(service: str) -> None:
 
 
 def set_up_traces(service: str, otlp_endpoint: str | None) -> None:
-    """Spans always have ids that travel; they are exported only where an OTLP endpoint is set."""
-    provider = TracerProvider(resource=Resource.create({"service.name": f"handrail-{service}"}))
-    if otlp_endpoint:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    """Ids of traces always travel; spans are made, and exported, only where an OTLP endpoint is set."""
+    global _exporting
+    if not otlp_endpoint:
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+    provider = TracerProvider(resource=Resource.create({"service.name": f"handrail-{service}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
     trace.set_tracer_provider(provider)
+    _exporting = True
+
+
+def span(name: str, meta: Meta | None = None) -> AbstractContextManager[Callable[[], str]]:
+    """A span around handling `meta`'s fact, child of the span that caused it. Gives what says its traceparent."""
+    if _exporting:
+        return _exported(name, meta)
+    return _Unseen(meta.traceparent if meta else None)
+
+
+class _Unseen:
+    """A span that nobody looks at: nothing but its id, made when it is needed."""
+
+    __slots__ = ("parent",)
+
+    def __init__(self, parent: str | None) -> None:
+        self.parent = parent
+
+    def __enter__(self) -> "_Unseen":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self) -> str:
+        parent = _context(self.parent)
+        trace_id, flags = (parent.trace_id, parent.trace_flags) if parent else (_IDS.generate_trace_id(), SAMPLED)
+        return traceparent_of(SpanContext(trace_id, _IDS.generate_span_id(), is_remote=False, trace_flags=flags))
 
 
 @contextmanager
-def span(name: str, meta: Meta | None = None) -> Iterator[str]:
-    """A span around handling `meta`'s fact, child of the span that caused it. Yields its traceparent."""
+def _exported(name: str, meta: Meta | None) -> Iterator[Callable[[], str]]:
     parent = _context(meta.traceparent) if meta else None
     context = trace.set_span_in_context(trace.NonRecordingSpan(parent)) if parent else None
     attributes = (
@@ -78,7 +112,7 @@ def span(name: str, meta: Meta | None = None) -> Iterator[str]:
     tracer = trace.get_tracer("handrail")
     links = [Link(parent)] if parent else []
     with tracer.start_as_current_span(name, context=context, attributes=attributes, links=links) as current:
-        yield traceparent_of(current.get_span_context())
+        yield lambda: traceparent_of(current.get_span_context())
 
 
 def traceparent_of(context: SpanContext) -> str:

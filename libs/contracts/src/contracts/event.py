@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, ClassVar, Generic, NewType, TypeVar
 from uuid import UUID
 
@@ -161,6 +162,7 @@ def campaign_of(tenant: Tenant, source: str, submission: str) -> CampaignId:
     return CampaignId(named(tenant, source, submission))
 
 
+@lru_cache(1024)
 def tenant_row(tenant: Tenant) -> CampaignId:
     """What belongs to no campaign runs under the tenant's own row."""
     return CampaignId(named(tenant, "tenant"))

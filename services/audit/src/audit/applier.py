@@ -1,8 +1,9 @@
 """Stores every record of every topic once, byte for byte: reads only where it belongs."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from audit import store
@@ -12,6 +13,7 @@ from chassis.metrics import DUPLICATES, handled
 from chassis.postgres import Transaction
 from chassis.records import Raw, Received
 from contracts.audit import ForgeryRecorded, body, leaf_hash
+from contracts.codec import INBOUND
 from contracts.event import Event, Fact, Signature, Tenant
 
 
@@ -30,28 +32,32 @@ class AuditApplier:
             if received.fact is None:
                 await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, None)
         read = [(received.raw, received.fact) for received in batch if received.fact is not None]
-        fresh = await tx.claim(fact.meta.event_id for _, fact in read)
+        claimed = await tx.claim([fact.meta.event_id for _, fact in read])
         by_tenant: dict[Tenant, list[tuple[Raw, Fact[Event]]]] = defaultdict(list)
         again: list[tuple[Raw, Fact[Event]]] = []
-        for raw, fact in read:
-            if fact.meta.event_id not in fresh:
-                again.append((raw, fact))
-            else:
-                fresh.discard(fact.meta.event_id)
+        for (raw, fact), first in zip(read, claimed, strict=True):
+            if first:
                 by_tenant[fact.meta.tenant].append((raw, fact))
-                age = tx.now - fact.meta.occurred_at
-                tx.after(partial(handled, raw.topic, age))
-                if not raw.inbound:
-                    tx.after(partial(LAG.set, max(0.0, age.total_seconds())))
+            else:
+                again.append((raw, fact))
         for tenant in sorted(by_tenant):
             records = by_tenant[tenant]
             placed = await store.append(tx.conn, tenant, records)
+            tx.after(partial(_count, [fact for _, fact in records], tx.now))
             for (_, fact), (seq, leaf) in zip(records, placed, strict=True):
-                tx.after(RECORDS.labels(kind=fact.event.topic).inc)
                 if fact.event.signed and fact.meta.signature is not Signature.VALID:
                     _doubt(tx, fact, seq, leaf)
         if again:
             await _compare(tx, again)
+
+
+def _count(stored: Sequence[Fact[Event]], now: datetime) -> None:
+    handled(stored, now)
+    for topic, count in Counter(fact.event.topic for fact in stored).items():
+        RECORDS.labels(kind=topic).inc(count)
+    own = [fact.meta.occurred_at for fact in stored if not fact.event.topic.startswith(INBOUND)]
+    if own:
+        LAG.set(max(0.0, (now - max(own)).total_seconds()))
 
 
 def _doubt(tx: Transaction, fact: Fact[Event], seq: int, leaf: bytes) -> None:

@@ -30,22 +30,18 @@ class TowerApplier:
         ]
         keys = sorted({key_of(fact.meta) for fact in own})
         await tx.lock(keys)
-        fresh = await tx.claim(fact.meta.event_id for fact in own)
+        claimed = await tx.claim([fact.meta.event_id for fact in own])
         rows: dict[Key, Row] = await store.load(tx.conn, keys)
-        new = []
+        new = [fact for fact, first in zip(own, claimed, strict=True) if first]
         changed: dict[Key, Row] = {}
-        for fact in own:
-            if fact.meta.event_id in fresh:
-                fresh.discard(fact.meta.event_id)
-                key = key_of(fact.meta)
-                before = rows.get(key, Row())
-                after = fold(before, fact)
-                if after is not before:  # what says nothing about a row makes none
-                    rows[key] = changed[key] = after
-                tx.after(partial(handled, fact.event.topic, tx.now - fact.meta.occurred_at))
-                new.append(fact)
-            else:
-                tx.after(DUPLICATES.inc)
+        for fact in new:
+            key = key_of(fact.meta)
+            before = rows.get(key, Row())
+            after = fold(before, fact)
+            if after is not before:  # what says nothing about a row makes none
+                rows[key] = changed[key] = after
+        tx.after(partial(handled, new, tx.now))
+        tx.after(partial(DUPLICATES.inc, len(own) - len(new)))
         if changed:
             await store.save(tx.conn, changed)
         if new:

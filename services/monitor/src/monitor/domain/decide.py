@@ -37,6 +37,10 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
     state = here.state or Watch()
     meta, at = message.meta, message.meta.occurred_at
     match message.body:
+        case RecipientEventReported() as report:
+            state = state.hearing(Source.MAIL, min(at, now))
+            state, shared, wave = counting.reported(state, here.shared, report)
+            return _judged(here, state, shared, wave, Reason.COUNTED, due=False)
         case ClarificationAsked():
             return Decision(Reason.NOTED, replace(state, asked_at=at))
         case BriefRefused():  # it waited for a person for too long: nothing follows
@@ -45,10 +49,6 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             return Decision(Reason.NOTED, replace(state, received_at=received_at, asked_at=None))
         case PlanIssued():
             return _planned(here, state, message.body, now)
-        case RecipientEventReported() as report:
-            state = state.hearing(Source.MAIL, min(at, now))
-            state, shared, wave = counting.reported(state, here.shared, report)
-            return _judged(here, state, shared, wave, Reason.COUNTED, due=False)
         case RecipientSuppressed(reason=SuppressionReason.UNSUBSCRIBE) as left:
             state, shared, wave = counting.unsubscribed(state, here.shared, left)
             return Decision(Reason.COUNTED if wave else Reason.NOTED, state, shared=shared)
@@ -146,8 +146,9 @@ def _judged(here: Here, state: Watch, shared: Shared, key: str | None, reason: R
     plan = here.plan.plan
     wave, triggers = judging.fired(state.waves[key], plan)
     wave, verdict = judging.verdict(wave, plan, due)
-    state = state.with_wave(key, wave)
     events: tuple[Event, ...] = (*triggers, *verdict)
+    if wave is not state.waves[key]:
+        state = state.with_wave(key, wave)
     if triggers:
         reason = Reason.TRIGGER_FIRED
     elif verdict:
