@@ -324,11 +324,20 @@ def options(task: AssembleOptions, left: int = 348, healthy: int = 333) -> Optio
     sizes = {"resume_without_domain": healthy, "resume_all": left, "stop": 0}
     if task.trigger_id is None:
         sizes = {"resume_all": left}
+    elif not task.bad_domains:
+        sizes.pop("resume_without_domain")
     return OptionsAssembled(
         trigger_id=task.trigger_id,
         plan_version=task.plan_version,
         options=tuple(
-            OptionFound(id=name, snapshot_hash=sha(f"s{name}"), content_hash=sha(f"c{name}"), recipients=size)
+            OptionFound(
+                id=name,
+                snapshot_hash=sha(f"s{name}"),
+                content_hash=sha(f"c{name}"),
+                recipients=size,
+                without=task.bad_domains if name == "resume_without_domain" else (),
+                left_out=left - healthy if name == "resume_without_domain" else 0,
+            )
             for name, size in sizes.items()
         ),
     )

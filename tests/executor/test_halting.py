@@ -113,6 +113,64 @@ def test_a_second_trigger_halts_nothing_twice() -> None:
     assert len(story.said(CampaignHalted)) == 1
 
 
+OTHER = "dead-too.example"
+
+
+def blaming(story: Story, *domains: str) -> None:
+    """A trigger fires whose evidence blames `domains`."""
+    evidence = [Evidence(dimension="domain", value=domain, count=30, of=30) for domain in domains]
+    rest = Evidence(dimension="domain", value="stark.example", count=1, of=30)
+    story.tell(bounces(story.campaign, *evidence, rest))
+
+
+def test_triggers_of_one_halt_blame_their_domains_together() -> None:
+    story = Story().launched()
+    story.wave_sent()
+    blaming(story, BAD)
+    blaming(story)
+    assert story.last(AssembleOptions).bad_domains == (BAD,)
+    blaming(story, OTHER)
+    assert story.last(AssembleOptions).bad_domains == (BAD, OTHER)
+
+
+def test_what_a_person_left_out_stays_left_out_of_later_options() -> None:
+    story = Story().halted()
+    story.tell(grant(story.option("resume_without_domain")))
+    story.wave_sent()
+    blaming(story, OTHER)
+    task = story.last(AssembleOptions)
+    assert (task.left_out, task.bad_domains) == ((BAD,), (OTHER,))
+    story.tell(options(task, left=100, healthy=90))
+    for name in ("resume_without_domain", "resume_all"):
+        assert story.option(name).title.endswith(f"; still without {BAD}")
+    story.tell(grant(story.option("resume_without_domain")))
+    story.tell(pause())
+    story.tell(resume())
+    assert story.last(AssembleOptions).left_out == (BAD, OTHER)
+
+
+def test_a_later_trigger_does_not_blame_again_what_is_left_out() -> None:
+    story = Story().halted()
+    story.tell(grant(story.option("resume_without_domain")))
+    blaming(story, BAD)
+    assert story.last(AssembleOptions).bad_domains == ()
+
+
+def test_who_goes_on_with_everybody_has_left_out_nobody() -> None:
+    story = Story().halted()
+    story.tell(grant(story.option("resume_all")))
+    blaming(story, BAD)
+    assert story.last(AssembleOptions).left_out == ()
+    assert story.last(AssembleOptions).bad_domains == (BAD,)
+
+
+def test_the_option_names_the_domain_and_counts_whom_it_leaves_out() -> None:
+    story = Story().halted()
+    without, everybody = story.option("resume_without_domain"), story.option("resume_all")
+    assert without.title == f"Go on without {BAD}: 333 people get their mail"
+    assert (without.blast_radius.excluded, everybody.blast_radius.excluded) == (15, 0)
+
+
 def test_each_option_is_a_whole_proposal_that_answers_the_trigger() -> None:
     story = Story().halted()
     trigger = story.said(CampaignHalted)[0].trigger_id

@@ -25,7 +25,7 @@ from contracts.plan import Response, Trigger
 from executor import store
 from executor.drafts import RenderMails
 from executor.effects import Dispatch
-from tests.builders import fact, meta, policy
+from tests.builders import at, fact, meta, policy
 from tests.conftest import VERIFIER
 from tests.executor.builders import BAD, fired, grant, report
 from tests.executor.conftest import HERE, House, people
@@ -222,6 +222,39 @@ async def test_a_chosen_option_gives_up_the_old_intents(house: House) -> None:
     assert [tuple(one) for one in states] == [("abandoned", 20), ("succeeded", 20)]
     guard = await house.db.pool.fetchrow("SELECT fence, halted FROM campaign_guard")
     assert (guard["fence"], guard["halted"]) == (1, False)
+
+
+async def test_a_late_second_trigger_offers_nobody_whom_a_person_left_out(house: House) -> None:
+    proposal = await launched(house, bad=24)
+    await plan_intents(house, proposal)
+    await halted(house)
+    options = [e for e in await house.said() if isinstance(e, ActionProposed)]
+    chosen = next(e for e in options if e.chosen == "resume_without_domain")
+    await house.hear(grant(chosen, expires_at=FAR, granted_at=at(60)))
+    await halted(house)
+    later = [e for e in await house.said() if isinstance(e, ActionProposed)][len(options) :]
+    assert [(one.chosen, one.recipients) for one in later] == [("resume_all", 16), ("stop", 0)]
+    assert BAD in later[0].title
+    domains = await house.db.pool.fetch(
+        "SELECT DISTINCT recipient_domain FROM mail JOIN snapshot USING (tenant, campaign_id, recipient_hash)"
+        " WHERE snapshot_hash = $1", (await _state(house)).proposals[later[0].decision_id].snapshot_hash
+    )  # fmt: skip
+    assert BAD not in {row["recipient_domain"] for row in domains}
+
+
+async def test_a_second_trigger_of_another_kind_still_offers_to_leave_the_domain_out(house: House) -> None:
+    proposal = await launched(house, bad=24)
+    await plan_intents(house, proposal)
+    await halted(house)
+    complaints = fired(await _state(house), trigger=Trigger.COMPLAINTS, rule="complaints", response=Response.PAUSE)
+    await house.hear(fact(complaints))
+    await house.work()
+    later = [e for e in await house.said() if isinstance(e, ActionProposed)][-3:]
+    assert [(one.chosen, one.recipients) for one in later] == [
+        ("resume_without_domain", 16),
+        ("resume_all", 20),
+        ("stop", 0),
+    ]
 
 
 async def test_everybody_is_left_when_nothing_was_dispatched(house: House) -> None:

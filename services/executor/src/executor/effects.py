@@ -39,21 +39,27 @@ class Dispatched(Value):
 
 
 class AssembleOptions(TaskBody):
-    """Find out what a halted campaign could do next."""
+    """Find out what a halted campaign could do next.
+
+    `bad_domains` are to blame for the halt; `left_out` are those that a person left out before.
+    """
 
     kind: ClassVar[str] = "assemble_options"
     trigger_id: UUID | None
     plan_version: int
     bad_domains: tuple[Domain, ...]
+    left_out: tuple[Domain, ...]
 
 
 class OptionFound(Value):
-    """Who would still get their mail."""
+    """Who would still get their mail; `left_out` would not, because of the domains it goes on `without`."""
 
     id: Name
     snapshot_hash: Sha256
     content_hash: Sha256
     recipients: Count
+    without: tuple[Domain, ...]
+    left_out: Count
 
 
 class OptionsAssembled(Value):

@@ -13,14 +13,15 @@ from executor.preparation import SAVE_SNAPSHOT
 _LEFT = """
 WITH newest AS (
     SELECT snapshot_hash, plan_version FROM approval_grant
-     WHERE (tenant, campaign_id) = ($1, $2) ORDER BY granted_at DESC LIMIT 1
+     WHERE (tenant, campaign_id) = ($1, $2) ORDER BY granted_at DESC, from_wave DESC LIMIT 1
 )
 SELECT m.recipient_hash, m.recipient_domain, m.position, m.digest
   FROM newest
   JOIN snapshot AS s ON (s.tenant, s.campaign_id, s.snapshot_hash) = ($1, $2, newest.snapshot_hash)
   JOIN mail AS m ON (m.tenant, m.campaign_id, m.plan_version, m.recipient_hash)
                   = ($1, $2, newest.plan_version, s.recipient_hash)
- WHERE NOT EXISTS (
+ WHERE m.recipient_domain <> ALL ($3::text[])
+   AND NOT EXISTS (
     SELECT 1 FROM effect_intent AS i
      WHERE (i.tenant, i.campaign_id, i.plan_version, i.recipient_hash) = ($1, $2, m.plan_version, m.recipient_hash)
        AND i.state <> 'abandoned' AND NOT (i.state = 'planned' AND i.first_dispatched_at IS NULL))
@@ -52,7 +53,7 @@ class Remaining:
         async with self.db.pool.acquire() as conn, conn.transaction():
             if await conn.fetchval(_UNSAID, key.tenant, key.campaign):
                 raise StillInFlight("wait until the last answers are recorded")
-            rows = await conn.fetch(_LEFT, key.tenant, key.campaign)
+            rows = await conn.fetch(_LEFT, key.tenant, key.campaign, list(task.left_out))
             chosen = {"resume_all": rows}
             if task.trigger_id is not None:
                 healthy = [row for row in rows if row["recipient_domain"] not in task.bad_domains]
@@ -68,5 +69,15 @@ class Remaining:
                 )  # fmt: skip
                 verb = "cancel" if name == "stop" else None
                 content = self.dispatcher.sends.content_hash(snapshot, plan, verb)
-                found.append(OptionFound(id=name, snapshot_hash=snapshot, content_hash=content, recipients=len(some)))
+                without = name == "resume_without_domain"
+                found.append(
+                    OptionFound(
+                        id=name,
+                        snapshot_hash=snapshot,
+                        content_hash=content,
+                        recipients=len(some),
+                        without=task.bad_domains if without else (),
+                        left_out=len(rows) - len(some) if without else 0,
+                    )
+                )
         return OptionsAssembled(trigger_id=task.trigger_id, plan_version=task.plan_version, options=tuple(found))

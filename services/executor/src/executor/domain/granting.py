@@ -30,7 +30,8 @@ def cleared(here: Here, state: Campaign, grant: ActionCleared, message: Message,
         )
         return Decision(Reason.GRANT_REFUSED, state, (refused,))
     granted = replace(proposal, state="granted", grant_id=grant.grant_id)
-    state = replace(state, proposals={**state.proposals, grant.decision_id: granted})
+    left_out = tuple(dict.fromkeys((*state.left_out, *proposal.without)))
+    state = replace(state, proposals={**state.proposals, grant.decision_id: granted}, left_out=left_out)
     if grant.action.verb == CANCEL:
         return stopped(here, state)
     return _start(here, state, proposal, grant, message)

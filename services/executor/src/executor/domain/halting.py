@@ -25,14 +25,24 @@ def triggered(here: Here, state: Campaign, fired: TriggerFired, meta: Meta) -> R
     bad = tuple(
         one.value
         for one in fired.evidence
-        if one.dimension == "domain" and one.of and one.count / one.of >= BLAMED_SHARE
+        if one.dimension == "domain"
+        and one.of
+        and one.count / one.of >= BLAMED_SHARE
+        and one.value not in state.left_out
     )
-    task = AssembleOptions(trigger_id=meta.event_id, plan_version=state.plan_version, bad_domains=bad)
     if state.halt is not None:
         trigger = state.halt.trigger_id or meta.event_id
-        state = replace(state, halt=replace(state.halt, trigger_id=trigger))
-        return Decision(Reason.HALTED_ALREADY, state, (), (Task(task),))
-    return replace(halted(here, state, fired.rule, trigger=meta.event_id), tasks=(Task(task),))
+        blamed = tuple(dict.fromkeys((*state.halt.blamed, *bad)))
+        state = replace(state, halt=replace(state.halt, trigger_id=trigger, blamed=blamed))
+        return Decision(Reason.HALTED_ALREADY, state, (), (Task(_options(state, meta.event_id, blamed)),))
+    halt = halted(here, state, fired.rule, trigger=meta.event_id, blamed=bad)
+    return replace(halt, tasks=(Task(_options(state, meta.event_id, bad)),))
+
+
+def _options(state: Campaign, trigger: UUID | None, bad: tuple[str, ...]) -> AssembleOptions:
+    return AssembleOptions(
+        trigger_id=trigger, plan_version=state.plan_version, bad_domains=bad, left_out=state.left_out
+    )
 
 
 def paused(here: Here, state: Campaign, command: PauseCampaign) -> Ruling:
@@ -47,8 +57,7 @@ def resume(state: Campaign) -> Ruling:
     """A person wants to go on with the sending: that is a proposal, and escalation rules on it."""
     if state.halt is None or not state.running:
         return Decision(Reason.NOT_HALTED, state)
-    task = AssembleOptions(trigger_id=None, plan_version=state.plan_version, bad_domains=())
-    return Decision(Reason.RESUMING, state, (), (Task(task),))
+    return Decision(Reason.RESUMING, state, (), (Task(_options(state, None, ())),))
 
 
 def cancelled(here: Here, state: Campaign) -> Ruling:
@@ -108,6 +117,7 @@ def halted(
     because: str,
     *,
     trigger: UUID | None = None,
+    blamed: tuple[str, ...] = (),
     actor: str | None = None,
     after: tuple[Event, ...] = (),
 ) -> Ruling:
@@ -123,6 +133,8 @@ def halted(
         sent=state.sent_before + (send.succeeded + send.unknown if send else 0),
         remaining=send.left if send else 0,
     )
-    state = replace(state, fence=fence, halt=Halt(because=because, trigger_id=trigger), halts=state.halts + 1)
+    state = replace(
+        state, fence=fence, halt=Halt(because=because, trigger_id=trigger, blamed=blamed), halts=state.halts + 1
+    )
     shared = here.shared.asking(SetGuard(fence=fence, halted=True))
     return Decision(Reason.HALTED, state, (*after, event), (), shared)

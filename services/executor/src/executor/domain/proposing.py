@@ -49,7 +49,6 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPl
         decided_by=planned.decided_by,
         confidence=planned.ways.confidence,
         candidates=planned.ways.candidates,
-        excluded=state.audience.excluded,
         title=f"Send {issued.plan.brief.name!r} to {state.audience.recipients} people{_without(state.audience)}",
         strategy=planned.ways.strategy,
         if_ignored="Nothing is sent, and interest fades day by day.",
@@ -59,10 +58,11 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPl
 def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAssembled, nth: int) -> ActionProposed:
     """One thing a halted campaign could do next."""
     options, option = found.options, found.options[nth]
+    stop = option.id == "stop"
     told = {
         "resume_without_domain": (
-            f"Go on without the failing domain: {option.recipients} people get their mail",
-            "The failures come from one domain; the others are not to blame.",
+            f"Go on without {_some(option.without)}: {option.recipients} people get their mail",
+            "The failures come from there; the others are not to blame.",
         ),
         "resume_all": (
             f"Go on with everybody left: {option.recipients} people",
@@ -83,8 +83,7 @@ def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAs
         decided_by=OPTIONS,
         confidence=1.0,
         candidates=candidates,
-        excluded=0,
-        title=told[0],
+        title=f"{told[0]}; still without {_some(state.left_out)}" if state.left_out and not stop else told[0],
         strategy=told[1],
         if_ignored="The campaign stays halted: nobody else gets a mail.",
     )
@@ -101,6 +100,7 @@ def remembered(proposal: ActionProposed, option: OptionFound, halts: int) -> Pro
         snapshot_hash=option.snapshot_hash,
         recipients=option.recipients,
         option=option.id,
+        without=option.without,
         title=proposal.title,
         halts=halts,
     )
@@ -112,6 +112,8 @@ def found_send(audience: Audience) -> OptionFound:
         snapshot_hash=audience.snapshot_hash,
         content_hash=audience.content_hash,
         recipients=audience.recipients,
+        without=(),
+        left_out=audience.excluded,
     )
 
 
@@ -139,7 +141,6 @@ def _proposal(
     decided_by: DecidedBy,
     confidence: float,
     candidates: tuple[Candidate, ...],
-    excluded: int,
     title: str,
     strategy: str,
     if_ignored: str,
@@ -181,7 +182,7 @@ def _proposal(
         ),
         blast_radius=BlastRadius(
             people=people,
-            excluded=excluded,
+            excluded=option.left_out,
             irreversible_share=0.0 if stop else 1.0,
             money_at_risk=money,
             legal_class=LegalClass.NONE if stop else LegalClass.COMMERCIAL_MAIL,
@@ -225,6 +226,12 @@ def _sources(issued: PlanIssued, state: Campaign) -> tuple[Source, ...]:
         ),
         *drafts,
     )
+
+
+def _some(domains: tuple[str, ...]) -> str:
+    """The first three by name."""
+    more = len(domains) - 3
+    return ", ".join(domains[:3]) + (f" and {more} more" if more > 0 else "")
 
 
 def _without(audience: Audience) -> str:

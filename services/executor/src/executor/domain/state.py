@@ -126,6 +126,8 @@ class Proposal:
     state: str = "pending"
     """pending, granted, denied or superseded."""
     grant_id: UUID | None = None
+    without: tuple[str, ...] = ()
+    """Domains that it leaves out."""
     halts: int = 0
     """How often the campaign had been halted when this was proposed: a later halt makes it stale."""
 
@@ -162,6 +164,8 @@ class Sending:
 class Halt:
     because: str
     trigger_id: UUID | None
+    blamed: tuple[str, ...] = ()
+    """Domains to blame, as its triggers say so far."""
     resumed: bool = False
     """A person wants to go on: what is proposed from now on may lift it."""
 
@@ -190,6 +194,8 @@ class Campaign:
     halt: Halt | None = None
     halts: int = 0
     """How often the campaign was halted so far."""
+    left_out: tuple[str, ...] = ()
+    """Domains that a person chose to go on without."""
     holds: tuple[str, ...] = ()
     """Why escalation holds the whole campaign."""
     failures: tuple[Failure, ...] = ()
