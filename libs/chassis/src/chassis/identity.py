@@ -4,14 +4,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import jwt
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 
 from chassis.decision import Identity
 from chassis.problems import Problem
+from contracts.event import Subject
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
+
+
+class Claims(BaseModel):
+    """What a token must say, and in which shape: a claim of another shape is no claim."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    sub: Subject
+    tenant: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    """One tenant: nobody's token is everybody's."""
+    roles: list[str] = Field(default_factory=list)
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +65,14 @@ class Gate:
                 issuer=self.issuer,
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
-            return Identity(
-                subject=claims["sub"],
-                tenant=claims["tenant"],
-                roles=tuple(claims.get("roles", ())),
-                human=claims.get("kind") == "human",
-            )
-        except (jwt.PyJWTError, KeyError, ValueError) as error:
+            said = Claims.model_validate(claims)
+            return Identity(subject=said.sub, tenant=said.tenant, roles=tuple(said.roles), human=said.kind == "human")
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise Problem(
+                401, f"the token's {where} does not fit", field="authorization", fix="get a new token"
+            ) from None
+        except (jwt.PyJWTError, ValueError) as error:
             raise Problem(
                 401, f"the token does not hold: {error}", field="authorization", fix="get a new token"
             ) from None

@@ -4,8 +4,11 @@ import json
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -30,7 +33,10 @@ class Problem(Exception):
         return Response(json.dumps(body), self.status, headers, media_type="application/problem+json")
 
 
-async def answer_problem(_: Request, error: Exception) -> Response:
+async def answer_problem(request: Request, error: Exception) -> Response:
     """Starlette's exception handler for `Problem`."""
     assert isinstance(error, Problem)
+    if error.status in (401, 403):
+        log.warning("refused at the door", status=error.status, why=error.title, method=request.method,
+                    path=request.url.path)  # fmt: skip
     return error.response()
