@@ -74,6 +74,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "ActionReconciled": {"evidence": "the world reported the mail as delivered"},
     "CaseAcknowledged": {"by": "ana"},
     "CaseResolved": {"by": (ANA,)},
+    "VoteRefused": {"by": "planner-bot", "human": False, "because": "not_a_person"},
     "ClearanceRevoked": {"because": "the offer is withdrawn"},
     "OutcomeVerified": {"outcome": "booked_demos"},
     "OutcomeRejected": {"outcome": "booked_demos"},

@@ -5,12 +5,14 @@ from uuid import uuid4
 
 import httpx
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from chassis.problems import Problem, answer_problem
 from chassis.records import receive
-from chassis.service import Parts
+from chassis.service import Counted, Parts
 from chassis.tasks import Worker
 from contracts.catalogue import BY_TYPE
+from contracts.codec import Header
 from contracts.event import Event, Fact
 from handrail.keys import Keys, dev_token
 from tests.builders import fact, plan_issued, proposed, record
@@ -18,7 +20,7 @@ from tests.conftest import VERIFIER
 
 
 def _door(parts: Parts) -> httpx.AsyncClient:
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem})
+    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem}, middleware=[Middleware(Counted)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://escalation")
 
 
@@ -37,6 +39,16 @@ class Desk:
         async with self.parts.db.transaction() as tx:
             assert self.parts.applier is not None
             await self.parts.applier.apply(tx, batch)
+
+    async def hear(self, of: Fact[Event] | bytes, headers: list[Header]) -> None:
+        """One record from Kafka with headers of its own: on the topic of cases where it is only bytes."""
+        topic = "escalation.cases.v1" if isinstance(of, bytes) else ""
+        self.offset += 1
+        async with self.parts.db.transaction() as tx:
+            assert self.parts.applier is not None
+            await self.parts.applier.apply(
+                tx, [receive(record(of, self.offset, topic=topic, headers=headers), VERIFIER)]
+            )
 
     async def work(self) -> None:
         """Do all tasks that are due."""

@@ -24,6 +24,7 @@ from contracts.escalation import (
     HoldPlaced,
     HoldReleased,
     OverrideRecorded,
+    VoteRefused,
 )
 from contracts.executor import CampaignFinished, CampaignOutcome
 from contracts.plan import Authority
@@ -86,9 +87,15 @@ def test_one_approval_of_the_displayed_content_is_a_grant_over_exactly_it() -> N
 )
 def test_a_vote_that_does_not_count(by: Any, changes: dict[str, Any], reason: Reason) -> None:
     story, proposal = asked()
+    case = story.case.case_id
     assert story.vote(proposal, by, **changes) is reason
-    assert not story.said
     assert story.case.status is Status.OPEN
+    if reason is Reason.CASE_UNKNOWN:
+        assert not story.said
+    else:
+        [refused] = story.said
+        assert isinstance(refused, VoteRefused)
+        assert (refused.case_id, refused.by, refused.human, refused.because) == (case, by.subject, by.human, reason)
 
 
 def test_the_backup_role_decides_too_and_is_asked_when_nobody_of_the_role_is_there() -> None:

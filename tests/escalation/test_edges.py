@@ -12,8 +12,10 @@ from contracts.escalation import (
     ActionCleared,
     ActionDenied,
     CaseOpened,
+    CaseWithdrawn,
     HoldPlaced,
     HoldReleased,
+    VoteRefused,
 )
 from contracts.event import Tenant
 from contracts.executor import (
@@ -179,7 +181,7 @@ def test_under_the_kill_switch_people_may_refuse_and_may_choose_to_stop() -> Non
     stop = option(story.plans[1], trigger.event_id, "stop")
     assert story.tell(stop) is Reason.OPTION_ADDED
     assert story.vote(resume, who(), reason=WHY) is Reason.HELD
-    assert not story.said
+    assert [type(event) for event in story.said] == [VoteRefused]
     assert story.vote(resume, who(), reason=WHY, choice=Choice.REFUSE) is Reason.REFUSED_BY_PEOPLE
     assert story.vote(stop, who("ben"), reason=WHY) is Reason.CLEARED_BY_PEOPLE
 
@@ -236,6 +238,24 @@ def test_an_option_that_comes_after_the_choice_is_denied_and_says_so() -> None:
     assert story.one(ActionDenied).decision_id == late.decision_id
     assert story.state is not None
     assert story.state.rulings[late.decision_id].outcome == "denied"
+
+
+def test_a_newer_plan_takes_away_what_an_older_one_asked_and_denies_nothing() -> None:
+    story, proposal = asked()
+    story.tell(plan_issued(2))
+    assert story.one(CaseWithdrawn).because == "plan_changed"
+    assert not story.any(ActionDenied)  # the executor proposes anew: its campaign goes on
+    assert story.vote(proposal, who()) is Reason.CASE_CLOSED
+
+
+def test_an_option_of_an_older_plan_may_be_refused_but_not_approved() -> None:
+    story, trigger = planned(), meta()
+    story.tell(fired(), cause=trigger)
+    resume = option(story.plans[1], trigger.event_id, "resume")
+    story.tell(resume)
+    story.tell(plan_issued(2))
+    assert story.vote(resume, who(), reason=WHY) is Reason.PLAN_CHANGED
+    assert story.vote(resume, who(), reason=WHY, choice=Choice.REFUSE) is Reason.REFUSED_BY_PEOPLE
 
 
 def test_the_campaign_is_held_until_every_missing_plan_is_known() -> None:

@@ -153,12 +153,12 @@ def test_a_released_kill_switch_does_not_shorten_the_hold() -> None:
     assert len(story.state.cases) == 1
 
 
-def test_a_newer_plan_issued_meanwhile_denies_it() -> None:
+def test_a_newer_plan_issued_meanwhile_ends_the_hold() -> None:
     story = waiting(HoldEnd.PROCEED)
     story.tell(plan_issued(2), later(minutes=10))
+    assert (story.one(CaseWithdrawn).because, story.one(HoldReleased).because) == ("plan_changed", "timed_hold")
     story.tell(CaseDeadline(case_id=story.case.case_id), later(minutes=30))
-    assert story.one(ActionDenied).because == "not_this_plan"
-    assert not story.any(ActionCleared)
+    assert not story.said
 
 
 def test_a_finished_campaign_ends_the_hold() -> None:

@@ -74,6 +74,7 @@ class HoldReleased(RulingEventBase):
     """A hold ended."""
 
     type: ClassVar[str] = "io.handrail.hold.released.v1"
+    signed: ClassVar[bool] = True
     because: Name
     decision_id: UUID | None
 
@@ -133,6 +134,7 @@ class ApprovalGiven(CaseEventBase):
     """One authenticated person approved exactly this content."""
 
     type: ClassVar[str] = "io.handrail.approval.given.v1"
+    signed: ClassVar[bool] = True
     decision_id: UUID
     content_hash: Sha256
     approver: Approver
@@ -143,10 +145,22 @@ class ApprovalRefused(CaseEventBase):
     """One authenticated person refused, and said why."""
 
     type: ClassVar[str] = "io.handrail.approval.refused.v1"
+    signed: ClassVar[bool] = True
     decision_id: UUID
     content_hash: Sha256
     approver: Approver
     reason: ReasonGiven
+
+
+class VoteRefused(CaseEventBase):
+    """Somebody's word on a case did not count, and why: an agent's, the author's, a stranger's, or one come too late."""
+
+    type: ClassVar[str] = "io.handrail.vote.refused.v1"
+    decision_id: UUID | None
+    """None where it was about a lost answer."""
+    by: Subject
+    human: bool
+    because: Name
 
 
 class CaseWithdrawn(CaseEventBase):
@@ -192,6 +206,7 @@ CaseEvent: TypeAlias = (
     | CaseAcknowledged
     | ApprovalGiven
     | ApprovalRefused
+    | VoteRefused
     | CaseWithdrawn
     | CaseResolved
     | CaseExpired

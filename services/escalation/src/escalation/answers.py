@@ -13,6 +13,7 @@ REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.OPTION_UNKNOWN: (404, "send the decision_id of an option on the card that was not refused"),
     Reason.CASE_CLOSED: (409, "it was decided, withdrawn, or its deadline has passed"),
     Reason.CONTENT_CHANGED: (409, "look at the card again: the content is not what was displayed"),
+    Reason.PLAN_CHANGED: (409, "a newer plan was issued: its own cases count"),
     Reason.HELD: (409, "a kill switch or hold keeps it back: refuse it, or approve it when that is released"),
     Reason.ALREADY_VOTED: (409, "one vote a person"),
     Reason.NOTHING_TO_REVOKE: (409, "there is no grant in force for this decision"),

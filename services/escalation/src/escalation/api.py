@@ -125,7 +125,7 @@ class Api:
         return await self._decide(request, who, key, RevokeClearance, body, decision_id=decision_id)
 
     async def _on_case(self, request: Request, command: type[Command], of: type[Body] = Body) -> Response:
-        who = self._reader(request)
+        who = self.parts.gate.identify(request)  # whoever lacks the role is refused by the decision, which records it
         key, case_id = await self._case(who, request)
         body = None if of is Body else await read(request, of)
         return await self._decide(request, who, key, command, body, case_id=case_id)

@@ -17,6 +17,7 @@ from contracts.escalation import (
     CaseResolved,
     CaseWithdrawn,
     OverrideRecorded,
+    VoteRefused,
 )
 from contracts.event import Event
 from contracts.plan import Plan
@@ -60,9 +61,10 @@ def decide_case(on: Occasion, command: DecideCase) -> Ruling:
     refusal = _may(case, command.actor, state.author, on.now) or _fits(on.here, state, case, command)
     if refusal is Reason.CONTENT_CHANGED:
         proposed = state.proposals[command.decision_id].action.content_hash
-        return Decision(refusal, state, answer=ContentDiffers(displayed=command.content_hash, proposed=proposed))
+        differs = ContentDiffers(displayed=command.content_hash, proposed=proposed)
+        return replace(_not_counted(state, case, command.actor, command.decision_id, refusal), answer=differs)
     if refusal:
-        return Decision(refusal, state)
+        return _not_counted(state, case, command.actor, command.decision_id, refusal)
     assert case is not None
     approver = approver_of(command.actor, case, on.now)
     approve = command.choice is Choice.APPROVE
@@ -90,7 +92,7 @@ def settle(on: Occasion, command: SettleCase) -> Ruling:
     state = on.here.state or Escalation()
     case = state.cases.get(command.case_id)
     if refusal := _may(case, command.actor, None, on.now):
-        return Decision(refusal, state)
+        return _not_counted(state, case, command.actor, None, refusal)
     assert case is not None
     if case.kind is not CaseKind.UNCERTAIN:
         return Decision(Reason.OPTION_UNKNOWN, state)
@@ -124,16 +126,21 @@ def expired(on: Occasion, deadline: CaseDeadline) -> Ruling:
 
 
 def withdrawn(state: Escalation, cases: Iterable[Case], because: str, now: datetime) -> tuple[Escalation, list[Event]]:
-    """What these cases asked is no longer a question."""
+    """What these cases asked is no longer a question, and must not happen."""
     events: list[Event] = []
     for case in cases:
         if case.status is Status.OPEN:
-            state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now))
-            events.append(CaseWithdrawn(case_id=case.case_id, because=because))
-            events += released(state, *open_options(case))
-            state = ended(state, *open_options(case))
+            state, said = taken_back(state, case, because, now)
+            events += said
             events += [denied(state.proposals[one], case.case_id, because) for one in open_options(case)]
     return state, events
+
+
+def taken_back(state: Escalation, case: Case, because: str, now: datetime) -> tuple[Escalation, list[Event]]:
+    """What an open case asked is no longer a question. Nothing is said of what it was about."""
+    state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now))
+    events: list[Event] = [CaseWithdrawn(case_id=case.case_id, because=because), *released(state, *open_options(case))]
+    return ended(state, *open_options(case)), events
 
 
 def open_options(case: Case) -> list[UUID]:
@@ -143,6 +150,18 @@ def open_options(case: Case) -> list[UUID]:
 def approver_of(actor: Identity, case: Case, now: datetime) -> Approver:
     role = case.needs.role if case.needs.role in actor.roles else case.needs.backup_role
     return Approver(kind=ApproverKind.HUMAN, subject=actor.subject, role=role, at=now)
+
+
+def _not_counted(
+    state: Escalation, case: Case | None, actor: Identity, decision: UUID | None, because: Reason
+) -> Ruling:
+    """A word that does not count is recorded: whoever tries what they may not do leaves a trace."""
+    if case is None:
+        return Decision(because, state)
+    refused = VoteRefused(
+        case_id=case.case_id, decision_id=decision, by=actor.subject, human=actor.human, because=because.value
+    )
+    return Decision(because, state, (refused,))
 
 
 def _seen(case: Case, now: datetime) -> Case:
@@ -169,13 +188,16 @@ def _fits(here: Here, state: Escalation, case: Case | None, command: DecideCase)
     assert case is not None
     if command.decision_id not in open_options(case):
         return Reason.OPTION_UNKNOWN
-    if state.proposals[command.decision_id].action.content_hash != command.content_hash:
+    proposal = state.proposals[command.decision_id]
+    if proposal.action.content_hash != command.content_hash:
         return Reason.CONTENT_CHANGED
+    if command.choice is Choice.APPROVE and proposal.plan_version < max(here.plans):
+        return Reason.PLAN_CHANGED
     if command.reason is None and (command.choice is Choice.REFUSE or case.kind is CaseKind.TRIGGER):
         return Reason.REASON_NEEDED
     if any(v.approver.subject == command.actor.subject and v.decision_id == command.decision_id for v in case.votes):
         return Reason.ALREADY_VOTED
-    if command.choice is Choice.APPROVE and _held(here, state, state.proposals[command.decision_id]):
+    if command.choice is Choice.APPROVE and _held(here, state, proposal):
         return Reason.HELD
     return None
 

@@ -84,17 +84,23 @@ def while_waiting(_: Meta, version: int, now: datetime) -> Task:
 
 
 def _on_plan(on: Occasion, state: Escalation, issued: PlanIssued) -> Ruling:
-    after = replace(state, author=issued.plan.authored_by)
+    """A newer plan takes away what an older one asked: the executor proposes anew. What waited for it is ruled."""
+    after, events = replace(state, author=issued.plan.authored_by), list[Event]()
+    for case in state.cases.values():
+        old = case.kind is CaseKind.APPROVAL and case.plan_version < issued.plan.version
+        if old and case.status is Status.OPEN:
+            after, said = cases.taken_back(after, case, "plan_changed", on.now)
+            events += said
     if PLAN_MISSING not in state.holds:
-        return Decision(Reason.PLAN_KNOWN, after)
+        return Decision(Reason.PLAN_KNOWN, after, tuple(events))
     missing = tuple(version for version in state.missing_plans if version not in on.here.plans)
     after = replace(after, missing_plans=missing)
     if missing:
-        return Decision(Reason.PLAN_KNOWN, after)
+        return Decision(Reason.PLAN_KNOWN, after, tuple(events))
     after = replace(after, holds=tuple(hold for hold in state.holds if hold != PLAN_MISSING))
     again = proposals.ruled_again(on, after)
     released = HoldReleased(because=PLAN_MISSING, decision_id=None)
-    return replace(again, reason=Reason.PLAN_KNOWN, events=(released, *again.events))
+    return replace(again, reason=Reason.PLAN_KNOWN, events=(*events, released, *again.events))
 
 
 def _on_plan_missing(here: Here, state: Escalation, version: int) -> Ruling:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CASE_CLOSED = "case_closed"
     OPTION_UNKNOWN = "option_unknown"
     CONTENT_CHANGED = "content_changed"
+    PLAN_CHANGED = "plan_changed"
     NOT_A_PERSON = "not_a_person"
     ROLE_MISSING = "role_missing"
     OWN_WORK = "own_work"

@@ -104,7 +104,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case ActionDenied():
             return granting.denied(state, body)
         case ClearanceRevoked():
-            return granting.revoked(here, state, body, message)
+            return granting.unbelieved(state, body, message) or granting.revoked(here, state, body)
         case Dispatched():
             return sending.dispatched(here, state, body)
         case TriggerFired(response=Response.PAUSE | Response.ESCALATE):
@@ -126,7 +126,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case CaseResolved() | CaseExpired() | CaseWithdrawn():
             return people.case_closed(state, body.case_id)
         case ApprovalGiven() | ApprovalRefused():
-            return people.settled_by_person(here, state, body)
+            return granting.unbelieved(state, body, message) or people.settled_by_person(here, state, body)
         case TaskFailed(task=DraftMail() | CheckMail() | RenderMails() | PlanSend() as task):
             return preparing.failed(state, task, body.error)
         case TaskFailed(task=Dispatch() as task):
@@ -134,7 +134,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case HoldPlaced():
             return halting.held(here, state, body)
         case HoldReleased():
-            return halting.released(here, state, body)
+            return granting.unbelieved(state, body, message) or halting.released(here, state, body)
         case TaskFailed(task=AssembleOptions()):
             return halting.no_options(state, body.error)
         case _:

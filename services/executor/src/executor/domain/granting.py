@@ -5,7 +5,14 @@ from datetime import datetime
 
 from chassis.decision import Decision, Message, Task
 from contracts.actions import ActionRefused
-from contracts.escalation import ActionCleared, ActionDenied, ClearanceRevoked
+from contracts.escalation import (
+    ActionCleared,
+    ActionDenied,
+    ApprovalGiven,
+    ApprovalRefused,
+    ClearanceRevoked,
+    HoldReleased,
+)
 from contracts.event import Event, Signature
 from contracts.executor import CampaignLaunched, CampaignOutcome, CampaignResumed
 from executor.domain.checklist import checklist
@@ -145,18 +152,26 @@ def denied(state: Campaign, ruling: ActionDenied) -> Ruling:
     return Decision(Reason.DENIED, state, events)
 
 
-def revoked(here: Here, state: Campaign, ruling: ClearanceRevoked, message: Message) -> Ruling:
-    """A grant no longer holds: risk-reducing, yet only a signed word takes it back."""
-    if message.meta.signature is not Signature.VALID:
-        refused = ActionRefused(
-            plan_version=ruling.plan_version,
-            decision_id=ruling.decision_id,
-            grant_id=ruling.grant_id,
-            because=f"signature_{message.meta.signature.value}",
-            detail="a revocation that nobody signed",
-        )
-        return Decision(Reason.GRANT_REFUSED, state, (refused,))
+def revoked(here: Here, state: Campaign, ruling: ClearanceRevoked) -> Ruling:
+    """A grant no longer holds."""
     return Decision(Reason.REVOKED, state, shared=here.shared.asking(RevokeGrant(ruling.grant_id)))
+
+
+def unbelieved(
+    state: Campaign, said: ClearanceRevoked | HoldReleased | ApprovalGiven | ApprovalRefused, message: Message
+) -> Ruling | None:
+    """What is said of a word of escalation that its key did not sign: refused, and recorded. None where it did."""
+    signature = message.meta.signature
+    if signature is Signature.VALID:
+        return None
+    refused = ActionRefused(
+        plan_version=state.plan_version,
+        decision_id=said.decision_id or message.meta.event_id,
+        grant_id=said.grant_id if isinstance(said, ClearanceRevoked) else None,
+        because=f"signature_{signature.value}",
+        detail=f"a {type(said).__name__} that escalation did not sign",
+    )
+    return Decision(Reason.WORD_REFUSED, state, (refused,))
 
 
 def stopped(here: Here, state: Campaign) -> Ruling:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     TOO_MANY_TESTS = "too_many_tests"
     GRANT_TAKEN = "grant_taken"
     GRANT_REFUSED = "grant_refused"
+    WORD_REFUSED = "word_refused"
     DENIED = "denied"
     REVOKED = "revoked"
     SENDING = "sending"
