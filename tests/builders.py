@@ -220,7 +220,9 @@ def policy(**changes: Any) -> Policy:
     return Policy.model_validate(values | changes)
 
 
-def plan_issued(version: int = 1, *, policy_: Policy | None = None, brief_: Brief | None = None) -> PlanIssued:
+def plan_issued(
+    version: int = 1, *, policy_: Policy | None = None, brief_: Brief | None = None, mail_tool: str = "smtp"
+) -> PlanIssued:
     chosen = policy_ or policy()
     kinds = ("draft", "check", "render", "approve", "send", "watch", "close")
     steps = tuple(
@@ -241,6 +243,7 @@ def plan_issued(version: int = 1, *, policy_: Policy | None = None, brief_: Brie
         costs=Costs(of_error=euros(240), of_delay_per_day=euros(50), formula="as in the brief", human_gate=True),
         policy=chosen,
         policy_hash=chosen.hash,
+        mail_tool=mail_tool,
     )
     return PlanIssued(plan=plan, plan_hash=plan.hash)
 

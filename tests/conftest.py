@@ -1,6 +1,7 @@
 """One real PostgreSQL and one real Kafka for the run; a fresh database for each test that asks for one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -44,6 +45,13 @@ def templates() -> dict[str, str]:
 @pytest_asyncio.fixture
 async def db_for(servers: Infrastructure, templates: dict[str, str]) -> AsyncIterator[MakeDb]:
     """`await db_for("escalation")`: a database with the chassis' and that service's tables, gone after the test."""
+    async with databases(servers, templates) as make:
+        yield make
+
+
+@asynccontextmanager
+async def databases(servers: Infrastructure, templates: dict[str, str]) -> AsyncIterator[MakeDb]:
+    """Databases that are gone afterwards."""
     made: list[tuple[str, asyncpg.Pool[asyncpg.Record]]] = []
 
     async def make(service: str) -> Database:

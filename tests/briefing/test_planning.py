@@ -14,13 +14,13 @@ from contracts.plan import HandledBy
 from policy.lint import lint
 from policy.resolve import resolve
 from tests.briefing.builders import ORG
-from tests.builders import brief, euros
+from tests.builders import CAMPAIGN, brief, euros
 
 TEMPLATE = load_templates().by_workflow[Workflow.WEBINAR_FOLLOW_UP]
 
 
 def planned(template: Template = TEMPLATE, author: str = "maya", **changes: Any) -> PlanIssued:
-    return plan_of(brief(**changes), author, template, ORG.policy)
+    return plan_of(brief(**changes), author, template, ORG.policy, CAMPAIGN)
 
 
 def test_the_same_brief_is_the_same_plan() -> None:
@@ -34,7 +34,7 @@ def test_the_same_brief_is_the_same_plan() -> None:
         planned(author="leo"),
         planned(offer="Another offer"),
         planned(template=TEMPLATE.model_copy(update={"version": 2})),
-        plan_of(brief(), "maya", TEMPLATE, ORG.policy.model_copy(update={"version": 2})),
+        plan_of(brief(), "maya", TEMPLATE, ORG.policy.model_copy(update={"version": 2}), CAMPAIGN),
     ],
     ids=["author", "brief", "template", "policy"],
 )
@@ -102,7 +102,7 @@ def test_the_sheet_says_who_owns_what_is_promised_who_approves_and_what_happens_
 def test_a_sheet_with_an_empty_part_is_refused_by_its_name(part: str) -> None:
     template = TEMPLATE.model_copy(update={part: ()})
     with pytest.raises(EmptyPart, match=part):
-        operating_sheet(brief(), template, planned().plan.policy)
+        operating_sheet(brief(), template, planned().plan.policy, "smtp")
 
 
 def test_the_costs_are_computed_from_what_success_and_a_wrong_mail_are_worth() -> None:

@@ -14,7 +14,7 @@ from contracts.event import Event
 from tests.contracts.samples import SAMPLES, read
 
 FORBIDDEN = re.compile(r"(^|_)(e?mails?|address|first_?name|last_?name|full_?name|phone|ip)(_|$)")
-OURS = {"per_mail", "share_lost_per_wrong_mail"}
+OURS = {"mail_tool", "per_mail", "share_lost_per_wrong_mail"}
 """About mails, not of an address."""
 
 

@@ -279,6 +279,8 @@ def dispatched(state: Campaign, sent: Iterable[Effect] = (), **changes: Any) -> 
         "effects": tuple(sent),
         "left_in_wave": left,
         "left_in_send": left,
+        "unsettled": 0,
+        "turned_away": None,
         "refused": None,
         "retry_at": None,
     }

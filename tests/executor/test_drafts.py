@@ -57,7 +57,7 @@ def test_one_recipient_more_is_another_snapshot() -> None:
 
 
 PLAN = plan_issued().plan
-SENDS = Sends(SENDER, "smtp", "send_campaign", VERIFIER)
+SENDS = Sends(SENDER, "send_campaign", VERIFIER)
 
 
 def renamed(**changes: str) -> Sends:
@@ -69,9 +69,9 @@ def renamed(**changes: str) -> Sends:
     [
         (renamed(from_address="hallo@mail.acme.example"), PLAN),
         (renamed(reply_to="hilfe@acme.example"), PLAN),
-        (replace(SENDS, tool="sms"), PLAN),
         (replace(SENDS, verb="cancel"), PLAN),
         (SENDS, PLAN.model_copy(update={"version": 2})),
+        (SENDS, PLAN.model_copy(update={"mail_tool": "esp"})),
         (SENDS, PLAN.model_copy(update={"policy_hash": "ab" * 32})),
     ],
 )

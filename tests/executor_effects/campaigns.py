@@ -26,7 +26,10 @@ from executor.effects import Dispatch, Dispatched, KeepGrant, MarkReported, SetG
 from executor.journal import Journal
 from executor.mail import Stamp
 from executor.sends import Sends
-from executor.smtp import SmtpTool
+from executor.settling import Settling
+from executor.tools.port import Tool
+from executor.tools.sandbox import Sandboxed
+from executor.tools.smtp import SmtpTool
 from handrail.keys import Keys
 from policy.sender import Sender
 from tests.builders import HASH, TENANT, fact, meta, plan_issued
@@ -40,7 +43,7 @@ SENDER = Sender(
     link_domains=("handrail.example",),
     assets={},
 )
-SENDS = Sends(SENDER, "smtp", "send_campaign", VERIFIER)
+VERB = "send_campaign"
 TENANT_KEY = bytes(32)
 UNSUBSCRIBE_KEY = bytes(range(32))
 
@@ -124,7 +127,7 @@ async def cleared(
         written[address] = replace(written[address], subject=subject)
     mails = {hash_address(TENANT_KEY, address): mail for address, mail in written.items()}
     snapshot = snapshot_hash((recipient, mail.digest) for recipient, mail in mails.items())
-    content = SENDS.content_hash(snapshot, plan)
+    content = Sends(SENDER, VERB, VERIFIER).content_hash(snapshot, plan)
     async with db.transaction() as tx:
         await tx.lock([key])
         conn = tx.conn
@@ -168,7 +171,7 @@ async def cleared(
 def _grant(key: Key, issued: PlanIssued, content: str, granted_at: datetime, expires_at: datetime) -> ActionCleared:
     plan = issued.plan
     action = Action(
-        tool="smtp", verb="send_campaign", action_class=ActionClass.PUBLISH, target="webinar-registrants",
+        tool=plan.mail_tool, verb=VERB, action_class=ActionClass.PUBLISH, target="webinar-registrants",
         params_hash=HASH, content_hash=content, answers=None,
     )  # fmt: skip
     return ActionCleared(
@@ -187,14 +190,33 @@ def _grant(key: Key, issued: PlanIssued, content: str, granted_at: datetime, exp
     )
 
 
-def dispatcher(db: Database, port: int, folder: Path, keys: Keys, *, name: str | None = None) -> Dispatcher:
-    """The dispatcher of one process: two of them have two journals."""
+def stamp(keys: Keys) -> Stamp:
+    return Stamp("mail.handrail.example", "handrail", keys.dkim.read_bytes())
+
+
+def dispatcher(
+    db: Database,
+    port: int,
+    folder: Path,
+    keys: Keys,
+    *,
+    name: str | None = None,
+    tools: Mapping[str, Tool] | None = None,
+    sandbox: bool = False,
+) -> Dispatcher:
+    """The dispatcher of one process: two of them have two journals. Its only tool is SMTP at `port`, unless told."""
+    carrying: Mapping[str, Tool] = tools or {
+        "smtp": SmtpTool("127.0.0.1", port, SENDER.from_address, stamp(keys), timeout_seconds=5)
+    }
+    if sandbox:
+        carrying = {name: Sandboxed(tool) for name, tool in carrying.items()}
+    journal = Journal(folder, name or f"{uuid4().hex}.jsonl")
     return Dispatcher(
         db=db,
-        sends=SENDS,
-        tool=SmtpTool("127.0.0.1", port, SENDER.from_address, timeout_seconds=5),
-        stamp=Stamp("mail.handrail.example", "handrail", keys.dkim.read_bytes()),
-        journal=Journal(folder, name or f"{uuid4().hex}.jsonl"),
+        sends=Sends(SENDER, VERB, VERIFIER),
+        tools=carrying,
+        settling=Settling(db, journal, carrying),
+        journal=journal,
         public_url="https://mail.handrail.example",
         unsubscribe_key=UNSUBSCRIBE_KEY,
         plans=Plans(),

@@ -241,8 +241,8 @@ async def test_five_a_week_count_the_days_before(db_for: MakeDb, box: Postbox, f
     db, to = await db_for("executor"), addresses(3)
     sends = [await cleared(db, to) for _ in range(3)]
     await db.pool.execute(
-        "INSERT INTO touch (tenant, recipient_hash, day, count) "
-        "SELECT $1, $2, (clock_timestamp() AT TIME ZONE 'UTC')::date - d, 1 FROM unnest($3::int[]) AS d",
+        "INSERT INTO touch (tenant, recipient_hash, days) "
+        "SELECT $1, $2, array_agg((clock_timestamp() AT TIME ZONE 'UTC')::date - d) FROM unnest($3::int[]) AS d",
         TENANT,
         sends[0].hash_of(to[0]),
         [1, 3, 6, 7],

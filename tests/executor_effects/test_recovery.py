@@ -47,7 +47,7 @@ def intent(effect: UUID) -> Intent:
     return Intent(
         tenant=TENANT, campaign_id=CAMPAIGN, plan_version=1, step="send", recipient_hash=HASH, recipient_domain="a.b",
         decision_id=effect, grant_id=effect, effect_id=effect, variant="mail.attended", position=0, wave=1, digest=HASH,
-        touched_on=T0.date(), cost=1,
+        tool="smtp", touched_on=T0.date(), cost=1,
     )  # fmt: skip
 
 

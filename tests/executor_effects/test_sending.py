@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,7 @@ async def test_a_busy_server_that_recovers_gets_the_mail_once(
     await run(one, send)
     assert send.outcomes() == {to[0]: EffectOutcome.SUCCEEDED}
     assert box.count() == {to[0]: 1}
-    assert await db.pool.fetchval("SELECT sum(count) FROM touch") == 1
+    assert await db.pool.fetchval("SELECT sum(cardinality(days)) FROM touch") == 1
 
 
 async def test_an_answer_lost_after_the_mail_was_handed_over_is_unknown_and_never_sent_again(
@@ -142,8 +141,7 @@ async def test_the_sandbox_runs_the_same_code_and_nothing_leaves(
 ) -> None:
     db, to = await db_for("executor"), addresses(3)
     send = await cleared(db, to)
-    one = dispatcher(db, box.port, folder, keys)
-    await run_all(replace(one, tool=replace(one.tool, sandbox=True)), send)
+    await run_all(dispatcher(db, box.port, folder, keys, sandbox=True), send)
     assert send.outcomes() == dict.fromkeys(to, EffectOutcome.SUCCEEDED)
     assert box.taken == []
 

@@ -22,7 +22,7 @@ DAY = 24 * 60
 
 def organisation(**changes: Any) -> OrganisationPolicy:
     settled = policy(**changes)
-    fields = OrganisationPolicy.model_fields
+    fields = OrganisationPolicy.model_fields.keys() & type(settled).model_fields.keys()
     return OrganisationPolicy.model_validate({name: getattr(settled, name) for name in fields})
 
 

@@ -206,6 +206,8 @@ class Plan(Value):
     costs: Costs
     policy: Policy
     policy_hash: Sha256
+    mail_tool: Name
+    """What carries its mail: the organisation chose, no brief did."""
 
     @property
     def hash(self) -> str:

@@ -16,7 +16,7 @@ from executor.api_unsubscribe import UnsubscribePages
 from executor.candidates import PlanSend
 from executor.dispatch import Dispatcher
 from executor.domain.decide import decide
-from executor.domain.proposing import SEND, TOOL
+from executor.domain.proposing import SEND
 from executor.drafts import CheckMail, DraftMail, RenderMails, SendTestMail
 from executor.effects import AssembleOptions, Dispatch
 from executor.journal import Journal
@@ -27,8 +27,10 @@ from executor.preparation import Preparation
 from executor.remaining import Remaining
 from executor.sends import Sends
 from executor.settings import Settings
-from executor.smtp import SmtpTool
+from executor.settling import Settling
 from executor.tester import Tester
+from executor.toolbox import toolbox
+from executor.tools import smtp
 from executor.writer import TemplateWriter
 from policy.organisation import load_organisation
 
@@ -41,17 +43,20 @@ async def build(parts: Parts) -> None:
     people = directory.load(settings.people, organisation.tenant)
     unsubscribe_key = bytes.fromhex(settings.unsubscribe_key.read_text().strip())
     plans = Plans()
+    stamp = Stamp(settings.dkim_domain, settings.dkim_selector, settings.dkim_key.read_bytes())
+    tools = toolbox(settings, sender.from_address, stamp)
+    journal = Journal(settings.journal, f"{settings.replica or 'executor'}.{uuid4().hex}.jsonl")
     dispatcher = Dispatcher(
         db=parts.db,
-        sends=Sends(sender, TOOL, SEND, parts.verifier),
-        tool=SmtpTool(settings.smtp_host, settings.smtp_port, sender.from_address, sandbox=settings.sandbox),
-        stamp=Stamp(settings.dkim_domain, settings.dkim_selector, settings.dkim_key.read_bytes()),
-        journal=Journal(settings.journal, f"{settings.replica or 'executor'}.{uuid4().hex}.jsonl"),
+        sends=Sends(sender, SEND, parts.verifier),
+        tools=tools,
+        settling=Settling(parts.db, journal, tools),
+        journal=journal,
         public_url=settings.public_url.rstrip("/"),
         unsubscribe_key=unsubscribe_key,
         plans=plans,
     )
-    tester = Tester(parts.db, dispatcher.tool, sender, dispatcher.stamp, people, dispatcher.public_url)
+    tester = Tester(parts.db, tools[smtp.NAME], sender, stamp, people, dispatcher.public_url)
     preparation = Preparation(parts.db, dispatcher, TemplateWriter(), plans)
     keys = load_keys(settings.tenant_keys)
     parts.applier = Fold(

@@ -32,8 +32,9 @@ _ABANDON = """
 UPDATE effect_intent SET state = 'abandoned', because = 'superseded'
  WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state = 'planned' AND first_dispatched_at IS NULL
 """
+# Its answer is lost: it may have left.
 _GIVE_UP = """
-UPDATE effect_intent SET state = 'failed_definite', because = 'superseded'
+UPDATE effect_intent SET state = 'unknown', because = 'superseded'
  WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state = 'planned' AND first_dispatched_at IS NOT NULL
 """
 _REPORTED = """

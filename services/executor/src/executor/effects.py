@@ -25,7 +25,7 @@ class Dispatch(TaskBody):
 
 
 class Dispatched(Value):
-    """What one run of the dispatcher did; `refused` says why it did nothing."""
+    """What one run of the dispatcher did; `refused` says why nothing left."""
 
     decision_id: UUID
     grant_id: UUID
@@ -34,7 +34,11 @@ class Dispatched(Value):
     effects: tuple[Effect, ...]
     left_in_wave: Count
     left_in_send: Count
+    unsettled: Count
+    """Lost answers that a repeat or a look-up will settle."""
     refused: Name | None
+    turned_away: Name | None
+    """How the tool refused us ourselves, if it did."""
     retry_at: datetime | None
 
 

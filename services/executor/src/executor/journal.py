@@ -32,6 +32,7 @@ class Intent(Value):
     position: int
     wave: int
     digest: str
+    tool: str
     touched_on: date
     cost: int
     """Micros that were reserved for it."""

@@ -57,14 +57,27 @@ def message_id(effect: UUID, domain: str) -> str:
     return f"<{effect}@{domain}>"
 
 
-def compose(rendered: Rendered, envelope: Envelope, sender: Sender, stamp: Stamp) -> bytes:
-    """The mail with CRLF line ends, signed. Raises ValueError for text that no mail can carry unchanged."""
-    arguments = {
+def arguments(envelope: Envelope) -> dict[str, str]:
+    """What comes back in reports: ids and hashes, never an address."""
+    return {
         "campaign_id": str(envelope.campaign),
         "effect_id": str(envelope.effect),
         "recipient_hash": envelope.recipient_hash,
         "tenant": envelope.tenant,
     }
+
+
+def list_headers(envelope: Envelope) -> dict[str, str]:
+    """What the law and the big receivers want of a mail to many."""
+    return {
+        "List-Unsubscribe": f"<{envelope.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Feedback-ID": f"{envelope.campaign}:{envelope.tenant}:handrail",
+    }
+
+
+def compose(rendered: Rendered, envelope: Envelope, sender: Sender, stamp: Stamp) -> bytes:
+    """The mail with CRLF line ends, signed. Raises ValueError for text that no mail can carry unchanged."""
     boundary = f"=_{envelope.effect.hex}"
     headers = {
         "From": f"{_phrase(sender.from_name)} <{sender.from_address}>",
@@ -73,10 +86,8 @@ def compose(rendered: Rendered, envelope: Envelope, sender: Sender, stamp: Stamp
         "Subject": _words(rendered.subject),
         "Date": format_datetime(envelope.at),
         "Message-ID": message_id(envelope.effect, stamp.domain),
-        "List-Unsubscribe": f"<{envelope.unsubscribe_url}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        "X-SMTPAPI": json.dumps({"unique_args": arguments}),
-        "Feedback-ID": f"{envelope.campaign}:{envelope.tenant}:handrail",
+        "X-SMTPAPI": json.dumps({"unique_args": arguments(envelope)}),
+        **list_headers(envelope),
         "MIME-Version": "1.0",
         "Content-Type": f'multipart/alternative; boundary="{boundary}"',
     }
@@ -146,10 +157,16 @@ def _phrase(name: str) -> str:
 
 def _words(text: str) -> str:
     """Header text that decodes to exactly `text`: as it is where that is safe, else as encoded words (RFC 2047)."""
-    if any(category(letter) == "Cc" for letter in text):
-        raise ValueError("a header cannot carry control characters")
+    checked_line("a header", text)
     safe = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
     return text if safe and 0 < len(text) < 900 else _encoded(text)
+
+
+def checked_line(name: str, text: str) -> str:
+    """`text`, which a header can carry once it is encoded. Raises ValueError."""
+    if any(category(letter) == "Cc" for letter in text):
+        raise ValueError(f"{name} cannot carry control characters")
+    return text
 
 
 def _encoded(text: str) -> str:

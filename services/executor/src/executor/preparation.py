@@ -121,11 +121,12 @@ class Preparation:
     async def render(self, leased: Leased) -> MailsRendered:
         """One mail per person with consent who is neither excluded nor suppressed, in order of registration.
 
-        Raises NoAudience.
+        Raises NoAudience, and NoSuchTool before anybody is asked for an approval that could not be acted on.
         """
         task: RenderMails = leased.body
         key = leased.key
         plan = await self.dispatcher.plan(key, task.plan_version)
+        self.dispatcher.tool(plan)
         name, exclusions = plan.brief.audience.segment_ref, list(dict.fromkeys(plan.brief.audience.exclusions))
         async with self.db.pool.acquire() as conn, conn.transaction():
             rows = await conn.fetch(_LISTS, key.tenant, [name, *exclusions])

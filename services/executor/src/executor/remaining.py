@@ -48,7 +48,7 @@ class Remaining:
         task: AssembleOptions = leased.body
         key = leased.key
         plan = await self.dispatcher.plan(key, task.plan_version)
-        if await self.dispatcher.settle_left_behind(key):
+        if await self.dispatcher.settling.left_behind(key):
             raise StillInFlight("wait for the last answers")
         async with self.db.pool.acquire() as conn, conn.transaction():
             if await conn.fetchval(_UNSAID, key.tenant, key.campaign):

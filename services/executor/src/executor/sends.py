@@ -1,6 +1,6 @@
 """The first run of a send: the grant is held against the content, consumed, and its intents planned, all at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import asyncpg
@@ -13,6 +13,7 @@ from contracts.escalation import ActionCleared
 from contracts.event import Signature
 from contracts.framing import named
 from contracts.plan import Plan
+from executor.approved import Approved, Verified
 from executor.drafts import Rendered, content_hash, snapshot_hash
 from executor.effects import Dispatch
 from executor.refusal import Refused
@@ -43,9 +44,10 @@ RETURNING grant_id
 """
 _PLAN = """
 INSERT INTO effect_intent (tenant, campaign_id, plan_version, step, recipient_hash, decision_id, effect_id, grant_id,
-                           recipient_domain, variant, position, wave, digest, state)
+                           recipient_domain, variant, position, wave, digest, tool, state)
 SELECT $1, $2, $4, $5, m.recipient_hash, $6, e.effect_id, $7, m.recipient_domain, m.variant, ranked.position,
-       CASE WHEN ranked.rank <= $9 THEN $8 ELSE $8 + 1 + ((ranked.rank - $9 - 1) / $10)::int END, m.digest, 'planned'
+       CASE WHEN ranked.rank <= $9 THEN $8 ELSE $8 + 1 + ((ranked.rank - $9 - 1) / $10)::int END, m.digest, $13,
+       'planned'
   FROM (SELECT recipient_hash, position, row_number() OVER (ORDER BY position) AS rank
           FROM snapshot WHERE (tenant, campaign_id, snapshot_hash) = ($1, $2, $3)) AS ranked
   JOIN mail AS m ON (m.tenant, m.campaign_id, m.plan_version, m.recipient_hash) = ($1, $2, $4, ranked.recipient_hash)
@@ -55,14 +57,22 @@ ON CONFLICT DO NOTHING
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A send that has begun: until when it may go on, and the mails it may consist of."""
+
+    window_ends: datetime
+    approved: Approved
+
+
+@dataclass(frozen=True, slots=True)
 class Sends:
     """Begins sends: knows who they come from."""
 
     sender: Sender
-    tool: str
     verb: str
     verify: Verify
     """Escalation's key: a grant is believed for its signed bytes, each time, never for its columns."""
+    verified: Verified = field(default_factory=Verified)
 
     def content_hash(self, snapshot: str, plan: Plan, verb: str | None = None) -> str:
         """What an approval of this snapshot binds."""
@@ -71,14 +81,14 @@ class Sends:
             from_name=self.sender.from_name,
             from_address=self.sender.from_address,
             reply_to=self.sender.reply_to,
-            tool=self.tool,
+            tool=plan.mail_tool,
             verb=verb or self.verb,
             plan_version=plan.version,
             policy_hash=plan.policy_hash,
         )
 
-    async def begun(self, conn: Conn, key: Key, task: Dispatch, plan: Plan) -> datetime:
-        """Make sure that the send has begun under a grant in force; when its window ends. Raises Refused.
+    async def begun(self, conn: Conn, key: Key, task: Dispatch, plan: Plan) -> Begun:
+        """Make sure that the send has begun under a grant in force. Raises Refused.
 
         Intents are inserted by the transaction that consumes the grant: the grant cannot be used twice, nor half.
         """
@@ -93,19 +103,24 @@ class Sends:
             raise Refused("not_yet", retry=True)
         self._signed(grant, key, plan)
         window_ends: datetime = grant["opens_at"] + plan.brief.timing.send_window
-        if grant["consumed_at"] is not None:
-            rows = await conn.fetch(_DIGESTS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
-            if snapshot_hash((row["recipient_hash"], row["digest"]) for row in rows) != grant["snapshot_hash"]:
-                raise Refused("content_changed")
-            return window_ends
-        mails = await conn.fetch(_MAILS, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version)
-        pairs = [
-            (row["recipient_hash"], Rendered(row["subject"], row["body_text"], row["body_html"]).digest)
-            for row in mails
-        ]
-        found = snapshot_hash(pairs)
-        if found != grant["snapshot_hash"]:
-            raise Refused("content_changed")
+        snapshot: str = grant["snapshot_hash"]
+        approved = self.verified.get(key, task.grant_id, snapshot)
+        if grant["consumed_at"] is None:
+            approved = await self._consume(conn, key, task, plan, grant)
+        elif approved is None:
+            rows = await conn.fetch(_DIGESTS, *key, snapshot, task.plan_version)
+            approved = _whole(snapshot, [(row["recipient_hash"], row["digest"]) for row in rows])
+        self.verified.keep(key, task.grant_id, snapshot, approved)
+        return Begun(window_ends, approved)
+
+    async def _consume(self, conn: Conn, key: Key, task: Dispatch, plan: Plan, grant: asyncpg.Record) -> Approved:
+        """Hold every mail's text against the grant, use the grant up, and plan one intent per mail."""
+        snapshot: str = grant["snapshot_hash"]
+        pairs: list[tuple[str, str]] = []
+        async for row in conn.cursor(_MAILS, *key, snapshot, task.plan_version, prefetch=500):
+            text = Rendered(row["subject"], row["body_text"], row["body_html"])
+            pairs.append((row["recipient_hash"], text.digest))
+        approved = _whole(snapshot, pairs)
         if await conn.fetchval(_CONSUME, key.tenant, task.grant_id) is None:
             raise Refused("grant_used")
         recipients = [recipient for recipient, _ in pairs]
@@ -113,10 +128,10 @@ class Sends:
             named(key.tenant, str(key.campaign), str(task.plan_version), STEP, recipient) for recipient in recipients
         ]
         await conn.execute(
-            _PLAN, key.tenant, key.campaign, grant["snapshot_hash"], task.plan_version, STEP, task.decision_id,
-            task.grant_id, grant["from_wave"], grant["first_wave"], grant["next_waves"], recipients, effects,
+            _PLAN, *key, snapshot, task.plan_version, STEP, task.decision_id, task.grant_id, grant["from_wave"],
+            grant["first_wave"], grant["next_waves"], recipients, effects, plan.mail_tool,
         )  # fmt: skip
-        return window_ends
+        return approved
 
     def _signed(self, grant: asyncpg.Record, key: Key, plan: Plan) -> None:
         """Hold the row against the signed bytes, and those against what would be sent. Raises Refused."""
@@ -136,7 +151,14 @@ class Sends:
             plan.policy_hash,
         ):
             raise Refused("grant_of_another_plan")
-        if (said.action.tool, said.action.verb) != (self.tool, self.verb):
+        if (said.action.tool, said.action.verb) != (plan.mail_tool, self.verb):
             raise Refused("grant_of_another_action")
         if not said.content_hash == grant["content_hash"] == self.content_hash(grant["snapshot_hash"], plan):
             raise Refused("content_changed")
+
+
+def _whole(snapshot: str, pairs: list[tuple[str, str]]) -> Approved:
+    """The pairs that together are the snapshot. Raises Refused."""
+    if snapshot_hash(pairs) != snapshot:
+        raise Refused("content_changed")
+    return Approved.of(pairs)

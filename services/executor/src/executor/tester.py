@@ -9,7 +9,7 @@ from executor import kill_switch
 from executor.directory import Directory
 from executor.drafts import Rendered, SendTestMail, SentTest
 from executor.mail import Stamp, compose_test
-from executor.smtp import SmtpTool
+from executor.tools.port import Tool
 from executor.writer import merge
 from policy.sender import Sender
 
@@ -30,7 +30,8 @@ class NotTaken(Exception):
 @dataclass(frozen=True, slots=True)
 class Tester:
     db: Database
-    tool: SmtpTool
+    tool: Tool
+    """SMTP: what it carries is composed here, whatever the campaign's own tool is."""
     sender: Sender
     stamp: Stamp
     directory: Directory
@@ -54,7 +55,7 @@ class Tester:
         )
         mail = compose_test(rendered, leased.id, address, draft["now"], self.sender, self.stamp)
         async with self.tool.connection() as line:
-            answer = await line.send(address, mail)
+            answer = await line.send(leased.id, address, mail)
         if answer.again:
             raise NotTaken(answer.because)
         return _became(task, answer.outcome is not EffectOutcome.FAILED_DEFINITE, answer.because)

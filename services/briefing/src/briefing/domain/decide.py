@@ -13,7 +13,7 @@ from briefing.template import Templates
 from chassis.decision import Decision, Loaded, Message
 from contracts.brief import VANITY, Brief, BriefDraft
 from contracts.briefing import BriefAccepted, BriefRefused, ClarificationAsked, PlanIssued, Problem
-from contracts.event import Event, Tenant
+from contracts.event import CampaignId, Event, Meta, Tenant
 from contracts.framing import digest
 from contracts.inbound import BriefSubmitted
 from contracts.strict import LIMIT_BYTES
@@ -75,10 +75,10 @@ def decide(here: Loaded[Briefing, None], message: Message, rules: Rules, now: da
     match message.body:
         case SubmitBrief(brief=draft, actor=actor):
             author = actor.subject if actor.human else None
-            return _submitted(state, message.meta.tenant, draft, actor.subject, author, rules, now, now)
+            return _submitted(state, message.meta, draft, actor.subject, author, rules, now, now)
         case BriefSubmitted(brief=draft):
             received_at = min(message.meta.occurred_at, now)  # an outsider's clock may run ahead of ours
-            return _submitted(state, message.meta.tenant, draft, "outside", None, rules, received_at, now)
+            return _submitted(state, message.meta, draft, "outside", None, rules, received_at, now)
         case ConfirmAuthorship(actor=actor):
             if not actor.human:
                 return Decision(Reason.NOT_A_PERSON, state)
@@ -87,7 +87,9 @@ def decide(here: Loaded[Briefing, None], message: Message, rules: Rules, now: da
             brief, problems = reviewed(state.brief, rules, now)
             if brief is None:  # it waited too long: its times are over
                 return _refuse(state.brief, problems, state.submitted_by, state.received_at)
-            return _accept(brief, problems, state.submitted_by, actor.subject, rules, state.received_at)
+            return _accept(
+                brief, problems, state.submitted_by, actor.subject, rules, message.meta.campaign_id, state.received_at
+            )
         case _:
             return Decision(Reason.IGNORED, state)
 
@@ -114,7 +116,7 @@ def reviewed(draft: BriefDraft, rules: Rules, now: datetime) -> tuple[Brief | No
 
 def _submitted(
     state: Briefing | None,
-    tenant: Tenant,
+    meta: Meta,
     draft: BriefDraft,
     by: str,
     author: str | None,
@@ -124,7 +126,7 @@ def _submitted(
 ) -> Ruling:
     if state is not None:
         return Decision(Reason.KNOWN, state)
-    if tenant != rules.tenant:
+    if meta.tenant != rules.tenant:
         stranger = Problem(
             field="tenant", problem="no organisation is set up for it", fix="give it an organisation.yaml"
         )
@@ -137,15 +139,21 @@ def _submitted(
             status=Status.WAITING, received_at=received_at, submitted_by=by, brief=brief, problems=problems
         )
         return Decision(Reason.AUTHOR_WANTED, waiting, (ClarificationAsked(questions=asked(brief)),))
-    return _accept(brief, problems, by, author, rules, received_at)
+    return _accept(brief, problems, by, author, rules, meta.campaign_id, received_at)
 
 
 def _accept(
-    brief: Brief, warnings: tuple[Problem, ...], by: str, author: str, rules: Rules, received_at: datetime
+    brief: Brief,
+    warnings: tuple[Problem, ...],
+    by: str,
+    author: str,
+    rules: Rules,
+    campaign: CampaignId,
+    received_at: datetime,
 ) -> Ruling:
     template = rules.templates.by_workflow[brief.workflow]
     try:
-        issued = plan_of(brief, author, template, rules.organisation)
+        issued = plan_of(brief, author, template, rules.organisation, campaign)
     except EmptyPart as error:
         problem = Problem(field="sla_targets", problem=str(error), fix="fill in what the sheet lacks")
         return _refuse(brief, (problem,), by, received_at)

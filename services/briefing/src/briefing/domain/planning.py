@@ -3,7 +3,7 @@
 from briefing.template import Template
 from contracts.brief import Brief
 from contracts.briefing import PlanIssued
-from contracts.event import Money, Subject
+from contracts.event import CampaignId, Money, Subject
 from contracts.plan import Costs, Plan, PlanStep, Policy, SheetPart
 from policy.organisation import OrganisationPolicy
 from policy.resolve import resolve
@@ -23,19 +23,23 @@ class EmptyPart(ValueError):
     """A part of the operating sheet has nothing in it: the plan must not be issued."""
 
 
-def plan_of(brief: Brief, author: Subject, template: Template, organisation: OrganisationPolicy) -> PlanIssued:
+def plan_of(
+    brief: Brief, author: Subject, template: Template, organisation: OrganisationPolicy, campaign: CampaignId
+) -> PlanIssued:
     """The first version of the plan. Raises EmptyPart."""
     policy = resolve(organisation, template.framework, brief)
+    mail_tool = organisation.mail_tool(brief.workflow, campaign)
     plan = Plan(
         version=1,
         brief=brief,
         authored_by=author,
         framework=template.framework,
         steps=_steps(brief, template),
-        operating_sheet=operating_sheet(brief, template, policy),
+        operating_sheet=operating_sheet(brief, template, policy, mail_tool),
         costs=costs(brief),
         policy=policy,
         policy_hash=policy.hash,
+        mail_tool=mail_tool,
     )
     return PlanIssued(plan=plan, plan_hash=plan.hash)
 
@@ -53,7 +57,7 @@ def costs(brief: Brief) -> Costs:
     )
 
 
-def operating_sheet(brief: Brief, template: Template, policy: Policy) -> tuple[SheetPart, ...]:
+def operating_sheet(brief: Brief, template: Template, policy: Policy, mail_tool: str) -> tuple[SheetPart, ...]:
     """The eight parts of W7. Raises EmptyPart."""
     targets = [
         f"{one.sla}: within {one.within}" if one.within is not None else f"{one.sla}: at least {one.at_least:.1%}"
@@ -64,7 +68,7 @@ def operating_sheet(brief: Brief, template: Template, policy: Policy) -> tuple[S
         "outputs": template.outputs,
         "owner": (f"owner {brief.owner}", f"accountable {brief.accountable_human}"),
         "sla": tuple(targets),
-        "tools": template.tools,
+        "tools": tuple(line.replace("{mail_tool}", mail_tool) for line in template.tools),
         "approval_points": tuple(
             f"{row.decision_type} by {row.tool}/{row.verb}: {row.authority}, {row.needed} of {row.role}, "
             f"backup {row.backup_role}"

@@ -26,7 +26,6 @@ from executor.domain.state import Audience, Campaign, Proposal
 from executor.drafts import SEGMENTS
 from executor.effects import OptionFound, OptionsAssembled
 
-TOOL = "smtp"
 SEND, CANCEL = "send_campaign", "cancel"
 OPTIONS = DecidedBy(id="executor.options", version="1", model=None, prompt_hash=None)
 """Options to a halt are counted out, not planned."""
@@ -160,7 +159,7 @@ def _proposal(
         decided_by=decided_by,
         autonomy_rung=plan.policy.autonomy_rung,
         action=Action(
-            tool=TOOL,
+            tool=plan.mail_tool,
             verb=CANCEL if stop else SEND,
             action_class=ActionClass.REDUCE if stop else ActionClass.PUBLISH,
             target=brief.audience.segment_ref,
@@ -189,7 +188,7 @@ def _proposal(
         ),
         cost_of_error=Money(micros=0, currency=money.currency) if stop else plan.costs.of_error,
         cost_of_delay=plan.costs.of_delay_per_day,
-        tool_reason="the only mail tool the policy approves",
+        tool_reason=f"the organisation sends this campaign's mail by {plan.mail_tool}",
         recipients=people,
         title=title,
         if_ignored=if_ignored,

@@ -13,16 +13,18 @@ from contracts.actions import (
     EffectsRecorded,
 )
 from contracts.event import Event
-from contracts.executor import CampaignOutcome, CampaignStage
+from contracts.executor import CampaignOutcome, CampaignStage, StepFailed
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
 from executor.domain import halting
-from executor.domain.flow import Here, Ruling, dispatch_of, finished, step_done, to_stage
+from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done, to_stage
 from executor.domain.state import Campaign, Reason, Sending
 from executor.effects import AbandonPlanned, Dispatch, Dispatched, MarkReported, SetGuard
 
 WAITING = frozenset({"killed", "parked", "not_yet"})
 """Reasons of the guard that pass by themselves."""
+TURNED_AWAY = 3
+"""Runs in a row in which the tool refuses us ourselves, after which people are told."""
 STALE = frozenset({"halted", "fence"})
 """Reasons of the guard that the fold knows already."""
 
@@ -57,14 +59,17 @@ def _dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
         return Decision(Reason.NOTED, replace(state, sending=sending), tuple(_recorded(state, done, size)))
     wave_done = done.left_in_wave == 0 and done.refused is None
     events = _recorded(state, done, size, wave_done)
-    sending = replace(sending, wave_done=wave_done)
+    away = sending.turned_away + 1 if done.turned_away else 0
+    sending = replace(sending, wave_done=wave_done, turned_away=away)
     state = replace(state, sending=sending)
     if done.refused is not None:
         return _refused(here, state, sending, done, events)
+    if sending.turned_away >= TURNED_AWAY and state.halt is None and state.running:
+        return _turned_away(here, state, done, events)
     if state.running and wave_done and done.wave >= max(sending.waves):
         return _ended(state, sending, events)
     if state.halt is not None or not state.running:
-        return Decision(Reason.SENDING, state, tuple(events))
+        return Decision(Reason.SENDING, state, tuple(events), _settling(state, sending, done))
     if not wave_done:
         again = Task(dispatch_of(state, sending), done.retry_at)
         return Decision(Reason.SENDING, state, tuple(events), (again,))
@@ -92,7 +97,7 @@ def _refused(here: Here, state: Campaign, sending: Sending, done: Dispatched, ev
     """The guard said no: wait where it passes, give up an order of the past, else halt, so that people see it."""
     because = done.refused or ""
     if because in STALE or not state.running or state.halt is not None:
-        return Decision(Reason.DISPATCH_REFUSED, state, tuple(events))
+        return Decision(Reason.DISPATCH_REFUSED, state, tuple(events), _settling(state, sending, done))
     if because in WAITING:
         assert done.retry_at is not None
         again = Task(dispatch_of(state, sending), done.retry_at)
@@ -105,6 +110,24 @@ def _refused(here: Here, state: Campaign, sending: Sending, done: Dispatched, ev
         detail=f"the guard refused wave {done.wave}",
     )
     return replace(halting.halted(here, state, because, after=(*events, refused)), reason=Reason.DISPATCH_REFUSED)
+
+
+def _turned_away(here: Here, state: Campaign, done: Dispatched, events: list[Event]) -> Ruling:
+    """The tool does not want us: no waiting mends that, so people hear of it, once."""
+    assert state.sending is not None
+    state = replace(state, sending=replace(state.sending, turned_away=0))
+    tool = plan_of(here, state).plan.mail_tool
+    told = StepFailed(
+        plan_version=state.plan_version,
+        step="send",
+        because=f"{tool} refuses us, not our recipients ({done.turned_away}): its credentials or sender must be mended",
+    )
+    return replace(halting.halted(here, state, "sender_refused", after=(*events, told)), reason=Reason.STEP_FAILED)
+
+
+def _settling(state: Campaign, sending: Sending, done: Dispatched) -> tuple[Task, ...]:
+    """Nothing more leaves, and lost answers are still looked up."""
+    return (Task(dispatch_of(state, sending), done.retry_at),) if done.unsettled else ()
 
 
 def _recorded(state: Campaign, done: Dispatched, size: int, wave_done: bool = False) -> list[Event]:

@@ -147,6 +147,8 @@ class Sending:
     """The monitor has said that this wave went well."""
     ended: bool = False
     """Every wave is settled."""
+    turned_away: int = 0
+    """Runs in a row in which the tool refused us ourselves."""
     succeeded: int = 0
     failed: int = 0
     unknown: int = 0

@@ -36,6 +36,7 @@ CREATE TABLE effect_intent (
     position            int  NOT NULL,
     wave                int  NOT NULL,
     digest              text NOT NULL,
+    tool                text NOT NULL,
     state               text NOT NULL CHECK (state IN ('planned', 'dispatched', 'succeeded', 'failed_definite', 'unknown',
                                                        'skipped', 'abandoned')),
     because             text NOT NULL DEFAULT '',
@@ -49,8 +50,11 @@ CREATE TABLE effect_intent (
     evidence            text,
     reported            boolean NOT NULL DEFAULT false, -- its outcome was handed to the fold
     first_dispatched_at timestamptz, -- null as long as it is proven that nothing of it left
+    lost_at             timestamptz, -- planned with a lost answer: to be asked for again, or looked up
+    look_ups            int  NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, campaign_id, plan_version, step, recipient_hash, decision_id),
-    CHECK (state <> 'abandoned' OR first_dispatched_at IS NULL)
+    CHECK (state <> 'abandoned' OR first_dispatched_at IS NULL),
+    CHECK (lost_at IS NULL OR first_dispatched_at IS NOT NULL)
 );
 -- One mail per person and step, whatever the decision.
 CREATE UNIQUE INDEX effect_intent_once ON effect_intent (tenant, campaign_id, plan_version, step, recipient_hash)
@@ -81,11 +85,10 @@ CREATE TABLE kill_switch (
 );
 INSERT INTO kill_switch (scope, engaged, changed_by, reason) VALUES ('global', false, 'migration', 'the first state');
 
--- Mails per person and day over all campaigns of the tenant: the frequency boundary is a condition on this row.
+-- The days of a person's mails over all campaigns of the tenant: the frequency boundary is a condition on this one row.
 CREATE TABLE touch (
-    tenant         text NOT NULL,
-    recipient_hash text NOT NULL,
-    day            date NOT NULL,
-    count          int  NOT NULL CHECK (count >= 0),
-    PRIMARY KEY (tenant, recipient_hash, day)
+    tenant         text   NOT NULL,
+    recipient_hash text   NOT NULL,
+    days           date[] NOT NULL,
+    PRIMARY KEY (tenant, recipient_hash)
 );

@@ -1,50 +1,28 @@
-"""The one mail tool: SMTP, which knows no key and no look-up, so that a lost answer is never repeated (class N)."""
+"""SMTP, which knows no key and no look-up, so that a lost answer is never repeated (class N)."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import aiosmtplib
 
 from contracts.actions import EffectOutcome
 from contracts.plan import ActionClass
+from executor.mail import Stamp, compose
+from executor.tools.port import Answer, Capability, Idempotency, Outgoing
+from executor.tools.port import Line as MailLine
 
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """What a tool can and cannot: checked before it is used, recorded with what it did."""
-
-    tool: str
-    scopes: tuple[ActionClass, ...]
-    reversible: bool
-    undo: str
-    sandbox: str
-    idempotency: str
-    """key, upsert, look-up or none."""
-    key_lifetime_seconds: int | None
-
-
+NAME = "smtp"
 SMTP = Capability(
-    tool="smtp",
-    scopes=(ActionClass.PUBLISH,),
+    tool=NAME,
+    scopes=frozenset({ActionClass.PUBLISH}),
     reversible=False,
     undo="none: a correction is another mail",
     sandbox="EXECUTOR_SANDBOX: nothing leaves, same code",
-    idempotency="none",
-    key_lifetime_seconds=None,
+    idempotency=Idempotency.NONE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one mail. `again` says that nothing left, and that trying later may help."""
-
-    outcome: EffectOutcome
-    because: str
-    again: bool = False
-    away: bool = False
-    """With `again`: it was not about this recipient, so that no attempt of theirs is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +30,27 @@ class SmtpTool:
     host: str
     port: int
     from_address: str
+    stamp: Stamp
     timeout_seconds: float = 20
-    sandbox: bool = False
+
+    @property
+    def capability(self) -> Capability:
+        return SMTP
+
+    def prepare(self, mail: Outgoing) -> bytes:
+        return compose(mail.rendered, mail.envelope, mail.sender, self.stamp)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator["Line"]:
+    async def connection(self) -> AsyncIterator[MailLine]:
         """One connection for several mails; opened when the first is sent."""
         line = Line(self)
         try:
             yield line
         finally:
             await line.close()
+
+    def search(self) -> None:
+        return None
 
 
 class Line:
@@ -72,17 +60,19 @@ class Line:
         self._tool = tool
         self._client: aiosmtplib.SMTP | None = None
 
-    async def send(self, address: str, mail: bytes) -> Answer:
+    async def send(self, effect: UUID, address: str, body: bytes) -> Answer:
         """Hand over one mail. Whatever is lost once its text was on the way is UNKNOWN, never tried again."""
-        tool = self._tool
-        if tool.sandbox:
-            return Answer(EffectOutcome.SUCCEEDED, "sandbox")
         recipient = _ascii(address)
         if recipient is None:
             return Answer(EffectOutcome.FAILED_DEFINITE, "address_not_ascii")
         try:
             client = await self._connected()
-            await client.mail(tool.from_address)
+            await client.mail(self._tool.from_address)
+        except aiosmtplib.SMTPResponseException as error:
+            await self.close()
+            unwelcome = 500 <= error.code < 600  # it does not want us, whoever the recipient is
+            because = f"refused_us_{error.code}" if unwelcome else "not_reached"
+            return Answer(EffectOutcome.FAILED_DEFINITE, because, again=True, away=True, unwelcome=unwelcome)
         except (aiosmtplib.SMTPException, OSError, TimeoutError):  # whatever it is, it is not the recipient
             await self.close()
             return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True, away=True)
@@ -97,11 +87,14 @@ class Line:
             await self.close()
             return Answer(EffectOutcome.FAILED_DEFINITE, "not_reached", again=True, away=True)
         try:
-            await client.data(mail)
+            await client.data(body)
         except aiosmtplib.SMTPDataError as error:
             if 400 <= error.code < 500:
                 return Answer(EffectOutcome.FAILED_DEFINITE, f"busy_{error.code}", again=True)
-            return Answer(EffectOutcome.FAILED_DEFINITE, f"refused_{error.code}")
+            if 500 <= error.code < 600:
+                return Answer(EffectOutcome.FAILED_DEFINITE, f"refused_{error.code}")
+            await self.close()
+            return Answer(EffectOutcome.UNKNOWN, "answer_unreadable")
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
             await self.close()
             return Answer(EffectOutcome.UNKNOWN, "answer_lost")

@@ -1,0 +1,74 @@
+"""The world as a process, and the four tools that reach it: one of each promise about a request that comes twice."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from chassis.postgres import Database
+from executor.tools.esp import Esp
+from executor.tools.http import Account
+from executor.tools.journey import Journey
+from executor.tools.mail_api import MailApi
+from executor.tools.port import Tool
+from executor.tools.smtp import SmtpTool
+from handrail.keys import Keys
+from tests.executor_effects.campaigns import SENDER, stamp
+from tests.world.conftest import SENDERS_TOKEN, Running
+from tests.world.conftest import outside as place_of
+
+CLASSES = {"K": "mail_api", "U": "journey", "L": "esp", "N": "smtp"}
+SETTLE_SECONDS = 3.0
+LATE_SECONDS = 0.5
+INDEX_SECONDS = 0.2
+PATIENCE_SECONDS = 4.0
+
+
+@contextmanager
+def world(folder: Path, keys: Keys, *more: str) -> Iterator[Running]:
+    """A world that nobody kills; where it reports to does not answer."""
+    with place_of(folder, keys) as running:
+        running.start_world(
+            "--index-delay", str(INDEX_SECONDS), "--late-seconds", str(LATE_SECONDS), "--slow-seconds", "60", *more
+        )
+        yield running
+
+
+def tools(
+    running: Running,
+    keys: Keys,
+    *,
+    key_lifetime: timedelta = timedelta(days=1),
+    settle: timedelta | None = None,
+    base: str | None = None,
+    patience: float = PATIENCE_SECONDS,
+) -> Mapping[str, Tool]:
+    """All four; `settle` lets the mail API be searched too, `base` is where the tools over HTTP are looked for."""
+    token = running.folder / "tools-token"
+    token.write_text(SENDERS_TOKEN)
+    base = base or f"http://127.0.0.1:{running.api_port}"
+    window = timedelta(seconds=SETTLE_SECONDS)
+    return {
+        "mail_api": MailApi(Account(f"{base}/mail_api", token, patience), key_lifetime, settle),
+        "journey": Journey(Account(f"{base}/journey", token, patience)),
+        "esp": Esp(Account(f"{base}/esp", token, patience), window),
+        "smtp": SmtpTool("127.0.0.1", running.smtp_port, SENDER.from_address, stamp(keys), patience),
+    }
+
+
+def applied(running: Running, domain: str = "") -> Counter[str]:
+    """Mails in the world's ledger by recipient: the judge."""
+    lines = [json.loads(line) for line in running.ledger.read_text().splitlines()] if running.ledger.exists() else []
+    return Counter(line["recipient"] for line in lines if line["recipient"].endswith(domain))
+
+
+FORWARD = """
+UPDATE effect_intent SET not_before = NULL WHERE state = 'planned' AND NOT (tool = 'esp' AND lost_at IS NOT NULL)
+"""
+
+
+async def forward(db: Database) -> None:
+    """Waits are over, but for those of a look-up: the world's index really takes its time."""
+    await db.pool.execute(FORWARD)
