@@ -211,6 +211,27 @@ async def test_a_campaign_shows_where_it_stands(house: House) -> None:
     assert [(one["campaign_id"], one["stage"]) for one in listed] == [(str(CAMPAIGN), "execution")]
 
 
+async def test_a_campaign_shows_what_a_caller_needs_and_nothing_of_how_it_is_kept(house: House) -> None:
+    await proposed(house)
+    body = (await house.ask("GET", ONE)).json()
+    assert set(body) == {
+        "campaign_id", "name", "plan_version", "opens_at", "stage", "halted", "halt", "held", "launched", "finished",
+        "steps", "artefacts", "audience", "checklist", "proposals", "sending", "effects",
+    }  # fmt: skip
+    assert set(body["artefacts"]["mail.attended"]) == {"name", "revision", "content_hash", "checked", "results"}
+    [shown] = body["proposals"].values()
+    assert set(shown) == {"state", "option", "title", "recipients", "content_hash"}
+    assert set(body["audience"]) == {
+        "members", "recipients", "without_consent", "suppressed", "excluded", "exclusions",
+    }  # fmt: skip
+
+
+async def test_a_halted_campaign_says_why_and_since_which_trigger(house: House) -> None:
+    await house.hear(small())
+    await house.ask("POST", f"{ONE}/pause", {"reason": "wrong price"})
+    assert (await house.ask("GET", ONE)).json()["halt"] == {"because": "paused_by_person", "trigger_id": None}
+
+
 async def test_a_failing_item_is_waived_by_name_and_the_send_is_proposed(house: House) -> None:
     await house.with_audience(*people(40))
     await house.hear(small(100))

@@ -61,15 +61,10 @@ def test_somebody_who_was_not_mailed_does_not_count() -> None:
     assert History().then(sent([1], size=1)).then(contact(2)).state.counted == 0
 
 
-@pytest.mark.parametrize("outcome", [EffectOutcome.SKIPPED, EffectOutcome.POSTPONED, EffectOutcome.FAILED_DEFINITE])
+@pytest.mark.parametrize("outcome", [EffectOutcome.SKIPPED, EffectOutcome.FAILED_DEFINITE])
 def test_what_did_not_leave_is_not_sent(outcome: EffectOutcome) -> None:
     history = History().then(sent([1], size=1, outcome=outcome)).then(contact(1))
     assert (history.wave().sent, history.state.counted) == (0, 0)
-
-
-def test_postponed_and_sent_later_is_sent() -> None:
-    history = History().then(sent([1], size=1, outcome=EffectOutcome.POSTPONED)).then(sent([1], size=1))
-    assert history.wave().sent == 1
 
 
 def test_a_mail_delivered_and_bounced_later_has_bounced_and_is_not_delivered() -> None:

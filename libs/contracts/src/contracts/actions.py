@@ -33,7 +33,6 @@ class EffectOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED_DEFINITE = "failed_definite"
     UNKNOWN = "unknown"
-    POSTPONED = "postponed"
     SKIPPED = "skipped"
 
 

@@ -1,15 +1,14 @@
 """What the doors answer: a decision in words, or a page of JSON."""
 
-import json
-from typing import Any
-
 from starlette.responses import Response
 
 from chassis.commands import Answer
 from chassis.decision import Decision
+from contracts.event import Value
 from executor.domain.state import Campaign, Reason
 from executor.domain.testing import LIMIT
 from executor.effects import Shared
+from executor.views import Done, Refusal
 
 REFUSALS = {
     Reason.NOT_RUNNING: "the campaign is over",
@@ -32,12 +31,10 @@ def reply(decision: Decision[Campaign, Shared]) -> Answer:
     reason = Reason(decision.reason)
     if reason in REFUSALS and not decision.tasks:
         status = STATUS.get(reason, 409)
-        return Answer(status, json.dumps({"title": reason.value, "status": status, "fix": REFUSALS[reason]}))
-    return Answer(
-        STATUS.get(reason, 200),
-        json.dumps({"result": reason.value, "events": [type(event).__name__ for event in decision.events]}),
-    )
+        return Answer(status, Refusal(title=reason.value, status=status, fix=REFUSALS[reason]).model_dump_json())
+    done = Done(result=reason.value, events=tuple(type(event).__name__ for event in decision.events))
+    return Answer(STATUS.get(reason, 200), done.model_dump_json())
 
 
-def shown(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body, default=str), status, media_type="application/json")
+def shown(view: Value) -> Response:
+    return Response(view.model_dump_json(), media_type="application/json")

@@ -1,7 +1,6 @@
 """Lists of contacts, in and shown."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
@@ -24,6 +23,7 @@ from executor.callers import Callers
 from executor.commands import ImportAudience
 from executor.domain.state import Campaign
 from executor.effects import Shared
+from executor.views import AudienceShown
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,16 @@ class Audiences:
             told = f"{len(errors)} errors: nothing was imported"
             raise Problem(422, told, field="body", fix="mend each line", errors=listed)
         key = Key(tenant, tenant_row(tenant))
-        found = {
-            "audience": name,
-            "contacts": len(rows),
-            "with_consent": sum(1 for row in rows if row.consent == "yes"),
-            "content_hash": audience.content_hash(rows),
-        }
         command_id = request.headers.get("idempotency-key") or f"audience {uuid4()}"  # a PUT replaces, each time
         try:
-            command = ImportAudience.model_validate({"command_id": command_id, "actor": who, **found})
+            command = ImportAudience(
+                command_id=command_id,
+                actor=who,
+                audience=name,
+                contacts=len(rows),
+                with_consent=sum(1 for row in rows if row.consent == "yes"),
+                content_hash=audience.content_hash(rows),
+            )
         except ValidationError:
             raise Problem(400, "no name", field="name", fix="at most 120 of a-z, 0-9, _ . : -") from None
 
@@ -69,7 +70,8 @@ class Audiences:
             await store.save(conn, touched)
 
         commands = Commands(self.parts.db, replace(self.parts.fold, save=save))
-        return respond(await commands.handle(key, command, lambda _: Answer(200, json.dumps(found))))
+        view = AudienceShown.model_validate(command.model_dump())
+        return respond(await commands.handle(key, command, lambda _: Answer(200, view.model_dump_json())))
 
     async def audience(self, request: Request) -> Response:
         who = self.callers.reader(request)

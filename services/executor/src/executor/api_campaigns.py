@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,14 +11,12 @@ from chassis.decision import Command
 from chassis.doors import idempotency_key, read, respond
 from chassis.service import Parts
 from contracts.event import Tenant, Text
-from executor import store
+from executor import store, views
 from executor.answers import reply, shown
 from executor.callers import PEOPLE, Callers, key_in
 from executor.commands import CancelCampaign, PauseCampaign, ResumeCampaign, WaiveItem
 from executor.domain.checklist import checklist
-from executor.domain.state import Campaign
-
-STATES = TypeAdapter(Campaign)
+from executor.views import CampaignLine, CampaignList
 
 _EFFECTS = """
 SELECT wave, state, count(*) AS count
@@ -59,31 +57,21 @@ class Campaigns:
         tenant = Tenant(self.callers.reader(request).tenant)
         async with self.parts.db.pool.acquire() as conn:
             found = await store.campaigns(conn, tenant)
-        listed = [
-            {"campaign_id": str(key.campaign), "name": one.name, "stage": one.stage, "halted": one.halt is not None}
+        listed = (
+            CampaignLine(campaign_id=key.campaign, name=one.name, stage=one.stage, halted=one.halt is not None)
             for key, one in found.items()
-        ]
-        return shown({"campaigns": listed})
+        )
+        return shown(CampaignList(campaigns=tuple(listed)))
 
     async def campaign(self, request: Request) -> Response:
         key, state = await self.callers.known(request, self.callers.reader(request))
         async with self.parts.db.pool.acquire() as conn:
             plans = (await self.parts.fold.plans.load(conn, [key]))[key]
             rows = await conn.fetch(_EFFECTS, key.tenant, key.campaign)
-        effects: dict[str, dict[str, int]] = {}
+        effects: dict[int, dict[str, int]] = {}
         for row in rows:
-            effects.setdefault(str(row["wave"]), {})[row["state"]] = row["count"]
-        items = checklist(plans[state.plan_version], state)
-        told = STATES.dump_python(state, mode="json")
-        if state.audience is not None:
-            told["audience"]["excluded"] = state.audience.excluded
-        told |= {
-            "campaign_id": str(key.campaign),
-            "halted": state.halt is not None,
-            "checklist": [item.model_dump(mode="json") for item in items],
-            "effects": effects,
-        }
-        return shown(told)
+            effects.setdefault(row["wave"], {})[row["state"]] = row["count"]
+        return shown(views.campaign(key.campaign, state, checklist(plans[state.plan_version], state), effects))
 
     async def pause(self, request: Request) -> Response:
         return await self._command(request, PauseCampaign, *PEOPLE)

@@ -18,6 +18,7 @@ from executor import kill_switch
 from executor.answers import reply, shown
 from executor.callers import Callers
 from executor.commands import EngageKillSwitch, ReleaseKillSwitch
+from executor.views import KillSwitchList
 
 GLOBAL = Tenant("*")
 
@@ -43,7 +44,7 @@ class KillSwitches:
     async def switches(self, request: Request) -> Response:
         tenant = Tenant(self.callers.reader(request).tenant)
         async with self.parts.db.pool.acquire() as conn:
-            return shown({"kill_switches": await kill_switch.all_rows(conn, tenant)})
+            return shown(KillSwitchList(kill_switches=await kill_switch.seen_by(conn, tenant)))
 
     async def switch(self, request: Request) -> Response:
         """Engage at once, by any of us; release takes two people."""

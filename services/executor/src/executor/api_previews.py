@@ -11,6 +11,7 @@ from chassis.service import Parts
 from executor.answers import shown
 from executor.callers import LOOKERS, Callers
 from executor.domain.state import Campaign
+from executor.views import MailLine, MailShown, PreviewList
 
 NO_SCRIPTS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
@@ -49,7 +50,8 @@ class Previews:
         snapshot = _snapshot(state, request.path_params["content_hash"])
         async with self.parts.db.pool.acquire() as conn:
             rows = await conn.fetch(_VARIANTS, key.tenant, key.campaign, snapshot, state.plan_version)
-        return shown({"snapshot_hash": snapshot, "mails": [dict(row) for row in rows]})
+        mails = tuple(MailLine(**row) for row in rows)
+        return shown(PreviewList(snapshot_hash=snapshot, mails=mails))
 
     async def preview(self, request: Request) -> Response:
         """One mail, to the letter, as `recipient` (a hash) would get it; `format=html` shows it in a browser."""
@@ -66,7 +68,7 @@ class Previews:
             raise Problem(404, "no such mail in this content", field="recipient", fix="see the list of previews")
         if query.get("format") == "html":
             return HTMLResponse(row["body_html"], headers=NO_SCRIPTS)
-        return shown(dict(row))
+        return shown(MailShown(**row))
 
 
 def _snapshot(state: Campaign, content: str) -> str:

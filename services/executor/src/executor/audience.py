@@ -14,6 +14,7 @@ from chassis.postgres import Conn
 from chassis.recipients import canonical, domain_of, hash_address
 from contracts.framing import digest
 from contracts.strict import moment
+from executor.views import AudienceShown
 
 COLUMNS = (
     "email", "first_name", "status", "timezone", "locale", "consent", "consent_source", "consent_text_version",
@@ -52,7 +53,10 @@ _MEMBERS = """
 INSERT INTO audience_member (tenant, audience, position, recipient_hash, segment)
 SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[])
 """
-_SHOW = "SELECT name, content_hash, contacts, with_consent, imported_at FROM audience WHERE (tenant, name) = ($1, $2)"
+_SHOW = """
+SELECT name AS audience, content_hash, contacts, with_consent, imported_at
+  FROM audience WHERE (tenant, name) = ($1, $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,6 @@ async def save(conn: Conn, key: Key, name: str, rows: list[Row], tenant_key: byt
     await conn.execute(_MEMBERS, key.tenant, name, list(range(len(rows))), hashes, [row.segment for row in rows])
 
 
-async def shown(conn: Conn, key: Key, name: str) -> dict[str, object] | None:
+async def shown(conn: Conn, key: Key, name: str) -> AudienceShown | None:
     row = await conn.fetchrow(_SHOW, key.tenant, name)
-    return dict(row) if row else None
+    return AudienceShown(**row) if row else None

@@ -5,6 +5,7 @@ from chassis.postgres import Conn
 from contracts.event import CampaignId, Tenant
 from contracts.executor import KillScope
 from executor.effects import Switch
+from executor.views import KillSwitchShown
 
 _ENSURE = """
 INSERT INTO kill_switch (scope, engaged, changed_by, reason)
@@ -72,6 +73,6 @@ async def change(conn: Conn, key: Key, scope: KillScope, switch: Switch) -> None
     await conn.execute(_SET, name, switch.engaged, switch.changed_by, switch.reason, switch.release_by)
 
 
-async def all_rows(conn: Conn, tenant: Tenant) -> list[dict[str, object]]:
+async def seen_by(conn: Conn, tenant: Tenant) -> tuple[KillSwitchShown, ...]:
     """The switches that a tenant may know of."""
-    return [dict(row) for row in await conn.fetch(_ALL, tenant)]
+    return tuple(KillSwitchShown(**row) for row in await conn.fetch(_ALL, tenant))
