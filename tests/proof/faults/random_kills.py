@@ -1,0 +1,21 @@
+"""Any process of any service, at any moment, again and again."""
+
+import asyncio
+
+from tests.proof.run import Proof
+
+
+async def kill(proof: Proof) -> None:
+    """`count` kills; the seed says whom and after which pause."""
+    chance = proof.chance
+    names = proof.place.names
+    order: list[str] = []
+    for _ in range(proof.count):
+        if not order:  # each as often as the others, in any order
+            order = chance.sample(names, len(names))
+        await asyncio.sleep(chance.uniform(0.2, 1.8))
+        if proof.time_is_over:
+            return
+        name = order.pop()
+        if proof.supervisor.kill(name):
+            proof.note(f"kill {name}", covers=name)

@@ -1,0 +1,109 @@
+"""One proof: a stream of campaigns, faults while it flows, quiet, and the judge's verdict."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from tests.proof.book import Book
+from tests.proof.campaigns import Campaign
+from tests.proof.judge import evidence, verdict
+from tests.proof.place import Place
+from tests.proof.quiet import NotQuiet, quiet
+from tests.proof.report import Report
+from tests.proof.stream import WIDTH, Stream
+from tests.proof.supervisor import Supervisor
+
+
+@dataclass
+class Proof:
+    """What a fault has in hand while campaigns flow."""
+
+    place: Place
+    stream: Stream
+    supervisor: Supervisor
+    seed: int
+    count: int
+    """How many faults are wanted."""
+    seconds: float
+    """After so long no other fault begins."""
+    began: float = field(default_factory=time.monotonic)
+    schedule: list[str] = field(default_factory=list)
+    """Each fault with its second, in order."""
+    covered: dict[str, int] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
+    """What should have been covered and was not."""
+
+    @property
+    def chance(self) -> random.Random:
+        return random.Random(f"{self.seed}|fault")
+
+    @property
+    def time_is_over(self) -> bool:
+        return time.monotonic() - self.began > self.seconds
+
+    def note(self, what: str, *, covers: str | None = None) -> None:
+        """A fault happened now."""
+        self.schedule.append(f"{time.monotonic() - self.began:7.1f} s  {what}")
+        name = covers or what
+        self.covered[name] = self.covered.get(name, 0) + 1
+
+
+Fault = Callable[[Proof], Awaitable[None]]
+
+
+async def prove(
+    place: Place, name: str, fault: Fault, *, seed: int, count: int, seconds: float, width: int = WIDTH, first: int = 0
+) -> Report:
+    """Let campaigns flow, do `fault`, let all that began end, and judge everything from the first record on.
+
+    `first` numbers the first campaign: several proofs on one system take other people.
+    """
+    book = Book()
+    supervisor = Supervisor(place)
+    watching = asyncio.create_task(supervisor.watch())
+    problems: list[str] = []
+    try:
+        async with Stream(place, book, lambda nth: Campaign(seed, first + nth), width) as stream:
+            proof = Proof(place, stream, supervisor, seed, count, seconds)
+            doing = asyncio.ensure_future(fault(proof))
+            while not doing.done():
+                await asyncio.wait([doing], timeout=1)
+                stream.check()
+            await doing
+            await stream.finish()
+        try:
+            progress = await quiet(place)
+        except NotQuiet as loud:
+            problems.append(f"not quiet: {loud}")
+            progress = []
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    gathered = await evidence.gather(place, book, progress)
+    chosen = verdict.invariants()
+    findings = await verdict.judged(gathered.dsn, chosen)
+    planted = await verdict.self_test(gathered.dsn, chosen)
+    problems += [f"{number}: {how}" for number, how in book.stories.items() if " " in how]
+    problems += [f"not covered: {what}" for what in proof.missed]
+    if book.refusals_seen != book.refusals_expected:
+        problems.append(f"{book.refusals_expected - book.refusals_seen} forbidden votes were taken")
+    return Report(
+        fault=name,
+        seed=seed,
+        schedule=tuple(proof.schedule),
+        covered=proof.covered,
+        kills=dict(supervisor.kills),
+        campaigns=stream.begun,
+        stories=book.stories,
+        asked_again=stream.doors.asked_again,
+        records=gathered.records,
+        effects=gathered.effects,
+        findings=tuple(findings),
+        planted=tuple(planted),
+        problems=tuple(problems),
+        seconds=time.monotonic() - proof.began,
+    )
