@@ -10,7 +10,7 @@ import httpx
 from tests.proof.people import Person
 from tests.proof.place import Place
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 ANSWER_SECONDS = 15.0
 PARKED = "waits behind a dead letter"
 Json = dict[str, Any]

@@ -17,7 +17,7 @@ from tests.proof.subscriptions import SUBSCRIPTIONS
 from tests.proof.witness import seen
 
 QUIET_SECONDS = 3.0
-PATIENCE_SECONDS = 150.0
+PATIENCE_SECONDS = 300.0
 
 _LEFT = """
 SELECT 'unsent events' AS what, count(*) FROM event_log WHERE sent_at IS NULL

@@ -41,13 +41,6 @@ class Report:
     def faults(self) -> int:
         return sum(self.covered.values())
 
-    @property
-    def bound(self) -> str:
-        """The rule of three: no failure in n trials means at most 3/n at 95 % confidence."""
-        if not self.faults:
-            return "no fault, no bound"
-        return f"0 failures in {self.faults} faults: at most {min(1.0, 3 / self.faults):.2%} of such faults fail (95 %)"
-
     def text(self, *, schedule: bool = True) -> str:
         lines = [f"{self.fault}: seed {self.seed}, {self.seconds:.0f} s"]
         if schedule:
@@ -66,8 +59,17 @@ class Report:
         lines.append(f"  self-test   {seen} of {len(self.planted)} planted violations seen")
         lines += [f"    unseen    {one.invariant}: {one.what}" for one in self.unseen]
         lines += [f"  problem     {problem}" for problem in self.problems]
-        lines.append(f"  {'holds' if self.holds else 'FAILS'}       {self.bound if self.holds else 'see above'}")
+        lines.append(
+            f"  {'holds' if self.holds else 'FAILS'}       {bound(self.faults) if self.holds else 'see above'}"
+        )
         return "\n".join(lines)
+
+
+def bound(faults: int) -> str:
+    """The rule of three: no failure in n trials means at most 3/n at 95 % confidence."""
+    if not faults:
+        return "no fault, no bound"
+    return f"0 failures in {faults} faults: at most {min(1.0, 3 / faults):.2%} of such faults fail (95 %)"
 
 
 def _said(counts: Mapping[str, int]) -> str:

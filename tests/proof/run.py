@@ -35,6 +35,8 @@ class Proof:
     covered: dict[str, int] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
     """What should have been covered and was not."""
+    problems: list[str] = field(default_factory=list)
+    """What a fault itself saw go wrong."""
 
     @property
     def chance(self) -> random.Random:
@@ -55,13 +57,24 @@ Fault = Callable[[Proof], Awaitable[None]]
 
 
 async def prove(
-    place: Place, name: str, fault: Fault, *, seed: int, count: int, seconds: float, width: int = WIDTH, first: int = 0
+    place: Place,
+    name: str,
+    fault: Fault,
+    *,
+    seed: int,
+    count: int,
+    seconds: float,
+    after: Fault | None = None,
+    book: Book | None = None,
+    width: int = WIDTH,
+    first: int = 0,
 ) -> Report:
     """Let campaigns flow, do `fault`, let all that began end, and judge everything from the first record on.
 
-    `first` numbers the first campaign: several proofs on one system take other people.
+    `after` is done when all is quiet, before the judge looks.
+    `first` numbers the first campaign: several proofs on one system take other people. They share their `book`.
     """
-    book = Book()
+    book = book or Book()
     supervisor = Supervisor(place)
     watching = asyncio.create_task(supervisor.watch())
     problems: list[str] = []
@@ -76,6 +89,9 @@ async def prove(
             await stream.finish()
         try:
             progress = await quiet(place)
+            if after is not None:
+                await after(proof)
+                progress = await quiet(place)
         except NotQuiet as loud:
             problems.append(f"not quiet: {loud}")
             progress = []
@@ -87,7 +103,8 @@ async def prove(
     chosen = verdict.invariants()
     findings = await verdict.judged(gathered.dsn, chosen)
     planted = await verdict.self_test(gathered.dsn, chosen)
-    problems += [f"{number}: {how}" for number, how in book.stories.items() if " " in how]
+    problems += [f"{number}: {how}" for number, how in book.stories.items() if number >= first and " " in how]
+    problems += proof.problems
     problems += [f"not covered: {what}" for what in proof.missed]
     if book.refusals_seen != book.refusals_expected:
         problems.append(f"{book.refusals_expected - book.refusals_seen} forbidden votes were taken")
@@ -98,7 +115,7 @@ async def prove(
         covered=proof.covered,
         kills=dict(supervisor.kills),
         campaigns=stream.begun,
-        stories=book.stories,
+        stories={number: how for number, how in book.stories.items() if number >= first},
         asked_again=stream.doors.asked_again,
         records=gathered.records,
         effects=gathered.effects,

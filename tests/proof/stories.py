@@ -20,7 +20,7 @@ from tests.proof.doors import Doors, Json
 from tests.proof.people import ANA, BEN, BOT, KIM, LEO, MAYA, SAM, TENANT
 from tests.proof.place import Place
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 0.5
 T = TypeVar("T")
 

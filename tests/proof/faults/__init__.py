@@ -2,9 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.proof.faults import crash_points, random_kills
+from tests.proof.faults import (
+    broker,
+    crash_points,
+    duplicates,
+    kill_switch,
+    postgres,
+    random_kills,
+    rebalance,
+)
 from tests.proof.run import Fault, Proof
 
 
@@ -12,6 +20,9 @@ from tests.proof.run import Fault, Proof
 class Kind:
     fault: Fault
     count: int
+    """How many of it a small proof has."""
+    after: Fault | None = None
+    """Done when all is quiet again."""
 
 
 async def nothing(proof: Proof) -> None:
@@ -21,7 +32,22 @@ async def nothing(proof: Proof) -> None:
 
 
 FAULTS: Mapping[str, Kind] = {
-    "nothing": Kind(nothing, 12),
     "crash_points": Kind(crash_points.crash, 1),
     "random_kills": Kind(random_kills.kill, 24),
+    "broker": Kind(broker.bounce, 3),
+    "postgres": Kind(postgres.stop, 3),
+    "kill_switch": Kind(kill_switch.engage, 4),
+    "rebalance": Kind(rebalance.come_and_go, 5),
+    "duplicates": Kind(duplicates.again, 10, duplicates.all_again),
 }
+
+
+async def every(proof: Proof) -> None:
+    """One after the other over one stream, a little of each."""
+    for kind in FAULTS.values():
+        await kind.fault(replace(proof, count=kind.count))
+
+
+SMALL = Kind(every, 1, duplicates.all_again)
+KINDS: Mapping[str, Kind] = {"nothing": Kind(nothing, 12), "small": SMALL, **FAULTS}
+"""What can be asked for by name."""

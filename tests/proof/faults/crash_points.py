@@ -10,7 +10,8 @@ from pathlib import Path
 from handrail.local.environment import SERVICES
 from tests.proof.run import Proof
 
-HIT_SECONDS = 90.0
+HIT_SECONDS = 240.0
+LISTING_SECONDS = 240.0
 LOOK_SECONDS = 0.05
 
 TASKS, COMMANDS, RELAY = ("task.",), ("command.",), ("relay.",)
@@ -26,7 +27,11 @@ UNREACHABLE: Mapping[str, tuple[str, ...]] = {
 def listed(service: str) -> list[str]:
     """The points of a service, as its own command line names them."""
     asked = subprocess.run(
-        [sys.executable, "-m", service, "crash-points"], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-m", service, "crash-points"],
+        capture_output=True,
+        text=True,
+        timeout=LISTING_SECONDS,
+        check=True,
     )
     never = UNREACHABLE.get(service, ())
     return [point for point in asked.stdout.split() if not point.startswith(never)] if never else asked.stdout.split()
@@ -34,7 +39,7 @@ def listed(service: str) -> list[str]:
 
 async def crash(proof: Proof) -> None:
     """All services at once, each point `count` times: at its first, second ... occurrence."""
-    points = await asyncio.gather(*(asyncio.to_thread(listed, service) for service in SERVICES))
+    points = [await asyncio.to_thread(listed, service) for service in SERVICES]
     await asyncio.gather(*(_service(proof, name, mine) for name, mine in zip(SERVICES, points, strict=True)))
 
 

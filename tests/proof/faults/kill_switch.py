@@ -1,0 +1,54 @@
+"""The kill switch is engaged while mails leave, in each scope, with and without a broker; two people release it."""
+
+import asyncio
+
+from tests.proof.book import Stop, now
+from tests.proof.people import KIM, SAM
+from tests.proof.run import Proof
+
+ENGAGED_SECONDS = (1.0, 4.0)
+BETWEEN_SECONDS = (2.0, 6.0)
+SCOPES = ("tenant", "global")
+"""Besides that of a campaign, which stories of the stream engage themselves."""
+REASON = "a proof"
+
+
+async def engage(proof: Proof) -> None:
+    """`count` times, both scopes in turn; every fourth time Kafka is down meanwhile."""
+    chance = proof.chance
+    for nth in range(proof.count):
+        await asyncio.sleep(chance.uniform(*BETWEEN_SECONDS))
+        await _something_leaves(proof)
+        if proof.time_is_over:
+            return
+        scope = SCOPES[nth % len(SCOPES)]
+        without_kafka = nth % 4 == 3
+        kafka = proof.place.system.infrastructure.kafka_process
+        if without_kafka and kafka is not None:
+            await asyncio.to_thread(kafka.kill)
+        stop = Stop(scope, None, now(), now())
+        await _switch(proof, scope, nth, engaged=True)
+        stop.answered_at = now()
+        proof.stream.book.stops.append(stop)
+        proof.note(f"engage {scope}" + (" without kafka" if without_kafka else ""))
+        await asyncio.sleep(chance.uniform(*ENGAGED_SECONDS))
+        if without_kafka and kafka is not None:
+            await asyncio.to_thread(kafka.start)
+        stop.lifted_at = now()
+        await _switch(proof, scope, nth, engaged=False)
+
+
+async def _switch(proof: Proof, scope: str, nth: int, *, engaged: bool) -> None:
+    body = {"engaged": engaged, "reason": REASON}
+    for who in (SAM,) if engaged else (SAM, KIM):
+        key = f"{proof.seed}-{scope}-{nth}-{engaged}-{who.subject}"
+        answer = await proof.stream.doors.ask(who, "executor", "PUT", f"/v1/kill-switches/{scope}", key=key, json=body)
+        assert answer.status_code in (200, 202), answer.text
+
+
+async def _something_leaves(proof: Proof) -> None:
+    """Until the world's ledger grows."""
+    ledger = proof.place.ledger
+    before = ledger.stat().st_size
+    while ledger.stat().st_size == before and not proof.time_is_over:
+        await asyncio.sleep(0.05)
