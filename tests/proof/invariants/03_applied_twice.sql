@@ -13,7 +13,10 @@ WITH monitored AS (
      WHERE k.type = 'io.handrail.effects.recorded.v1'
 ), counted AS (
     SELECT campaign_id,
-           count(*) FILTER (WHERE type = 'io.handrail.action.proposed.v1') AS decisions,
+           -- the options of one trigger are one decision
+           count(*) FILTER (WHERE type = 'io.handrail.action.proposed.v1' AND body->'action'->>'answers' IS NULL)
+           + count(DISTINCT body->'action'->>'answers') FILTER (WHERE type = 'io.handrail.action.proposed.v1')
+               AS decisions,
            count(*) FILTER (WHERE type IN ('io.handrail.override.recorded.v1', 'io.handrail.checklist.waived.v1')
                                OR (type = 'io.handrail.campaign.halted.v1' AND body->>'actor' IS NOT NULL))
                AS interventions,

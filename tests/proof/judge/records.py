@@ -51,11 +51,11 @@ def rows(file: Path, verify: Verify) -> Iterator[tuple[Any, ...]]:
             try:
                 fact = decode(line["topic"], headers, value, verify=verify)
             except Undecodable:
-                yield (*place, False, *(None,) * 9, key, sha256(value).digest(), leaf, None)
+                yield (*place, False, None, *(None,) * 9, key, sha256(value).digest(), leaf, None)
                 continue
             meta = fact.meta
             yield (
-                *place, True, meta.event_id, fact.event.type, meta.tenant, meta.campaign_id, meta.sequence, meta.epoch,
+                *place, True, None, meta.event_id, fact.event.type, meta.tenant, meta.campaign_id, meta.sequence, meta.epoch,
                 meta.causation_id, meta.occurred_at, meta.signature.value if fact.event.signed else None, key,
                 sha256(value).digest(), leaf, value.decode(),
             )  # fmt: skip

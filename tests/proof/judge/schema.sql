@@ -6,6 +6,7 @@ CREATE TABLE judge.kafka (
     "offset"     bigint      NOT NULL,
     at           timestamptz NOT NULL, -- the broker's time of arrival
     readable     boolean     NOT NULL,
+    first        boolean,              -- of the records with its event id: a fact counts once
     event_id     uuid,
     type         text,
     tenant       text,

@@ -7,7 +7,4 @@ UPDATE judge.kafka SET body = jsonb_set(body, '{policy_hash}', to_jsonb(repeat('
 -- plant: a grant for another tool
 UPDATE judge.kafka SET body = jsonb_set(body, '{action,tool}', '"another"') WHERE type = 'io.handrail.action.cleared.v1';
 -- plant: a decision that was cleared and denied
-INSERT INTO judge.kafka SELECT topic, partition, "offset" + 1000000, at, readable, gen_random_uuid(),
-       'io.handrail.action.denied.v1', tenant, campaign_id, sequence, epoch, causation_id, occurred_at, signature, key,
-       sha256, leaf, body
-  FROM judge.fact WHERE type = 'io.handrail.action.cleared.v1' LIMIT 1;
+SELECT judge.plant('io.handrail.action.cleared.v1', 'io.handrail.action.denied.v1');

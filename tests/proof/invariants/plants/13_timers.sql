@@ -8,6 +8,4 @@ DELETE FROM judge.kafka WHERE type = 'io.handrail.case.resolved.v1';
 UPDATE judge.kafka SET occurred_at = occurred_at - interval '1 hour'
  WHERE type IN ('io.handrail.outcome.verified.v1', 'io.handrail.outcome.rejected.v1');
 -- plant: a promise settled twice
-INSERT INTO judge.kafka SELECT topic, partition, "offset" + 1000000, at, readable, gen_random_uuid(), type, tenant,
-       campaign_id, sequence, epoch, causation_id, occurred_at, signature, key, sha256, leaf, body
-  FROM judge.fact WHERE type IN ('io.handrail.sla.met.v1', 'io.handrail.sla.breached.v1') LIMIT 1;
+SELECT judge.plant('io.handrail.sla.met.v1');
