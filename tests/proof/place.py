@@ -29,6 +29,8 @@ POLICY: Mapping[str, object] = {
     "frequency": {"per_week": 5, "per_day": 3, "confirmed": True},
 }
 """Where a proof's organisation differs from the example's: small waves and short times, two people for each send."""
+LEASE_SECONDS = 8.0
+"""So long an executor may sleep until another one settles what it held."""
 WAVE_OF_BOUNCES = 8
 """So few mails say enough about bounces here."""
 
@@ -41,6 +43,7 @@ class Place:
     world_url: str
     crash_points: Path
     organisation: Mapping[str, Any]
+    lease_seconds: float = LEASE_SECONDS
 
     @cached_property
     def _tokens(self) -> dict[str, str]:
@@ -80,6 +83,8 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
         "EXECUTOR_SMTP_PORT": str(smtp_port),
         "EXECUTOR_PUBLIC_URL": PUBLIC_URL,
         "EXECUTOR_DKIM_DOMAIN": "mail.acme.example",
+        "EXECUTOR_LEASE_SECONDS": str(LEASE_SECONDS),
+        "EXECUTOR_TASK_LEASE_SECONDS": str(LEASE_SECONDS),
     }
     system = System(
         dict.fromkeys(TOPICS, PARTITIONS),

@@ -13,6 +13,8 @@ class Report:
     seed: int
     schedule: tuple[str, ...]
     covered: Mapping[str, int]
+    by_fault: Mapping[str, int]
+    """How many faults of each kind there were."""
     kills: Mapping[str, int]
     campaigns: int
     stories: Mapping[int, str]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.proof.book import Book
 from tests.proof.campaigns import Campaign
@@ -15,6 +16,8 @@ from tests.proof.quiet import NotQuiet, quiet
 from tests.proof.report import Report
 from tests.proof.stream import WIDTH, Stream
 from tests.proof.supervisor import Supervisor
+
+STILL_SECONDS = 20.0
 
 
 @dataclass
@@ -30,8 +33,11 @@ class Proof:
     seconds: float
     """After so long no other fault begins."""
     began: float = field(default_factory=time.monotonic)
+    fault: str = ""
+    """Which kind of fault is in hand."""
     schedule: list[str] = field(default_factory=list)
     """Each fault with its second, in order."""
+    by_fault: dict[str, int] = field(default_factory=dict)
     covered: dict[str, int] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
     """What should have been covered and was not."""
@@ -46,11 +52,28 @@ class Proof:
     def time_is_over(self) -> bool:
         return time.monotonic() - self.began > self.seconds
 
+    async def something_happens(self) -> None:
+        """Until the witness sees a new record: a fault in a system that does nothing shows nothing."""
+        await _grows(self.place.witness)
+
+    async def something_leaves(self) -> None:
+        """Until the world takes a mail."""
+        await _grows(self.place.ledger)
+
     def note(self, what: str, *, covers: str | None = None) -> None:
         """A fault happened now."""
         self.schedule.append(f"{time.monotonic() - self.began:7.1f} s  {what}")
+        print(self.schedule[-1], flush=True)
         name = covers or what
         self.covered[name] = self.covered.get(name, 0) + 1
+        self.by_fault[self.fault] = self.by_fault.get(self.fault, 0) + 1
+
+
+async def _grows(file: Path) -> None:
+    """Until it does, or for so long that a fault may as well happen now."""
+    before, since = file.stat().st_size, time.monotonic()
+    while file.stat().st_size == before and time.monotonic() - since < STILL_SECONDS:
+        await asyncio.sleep(0.05)
 
 
 Fault = Callable[[Proof], Awaitable[None]]
@@ -80,7 +103,7 @@ async def prove(
     problems: list[str] = []
     try:
         async with Stream(place, book, lambda nth: Campaign(seed, first + nth), width) as stream:
-            proof = Proof(place, stream, supervisor, seed, count, seconds)
+            proof = Proof(place, stream, supervisor, seed, count, seconds, fault=name)
             doing = asyncio.ensure_future(fault(proof))
             while not doing.done():
                 await asyncio.wait([doing], timeout=1)
@@ -113,6 +136,7 @@ async def prove(
         seed=seed,
         schedule=tuple(proof.schedule),
         covered=proof.covered,
+        by_fault=proof.by_fault,
         kills=dict(supervisor.kills),
         campaigns=stream.begun,
         stories={number: how for number, how in book.stories.items() if number >= first},

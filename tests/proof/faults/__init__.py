@@ -12,6 +12,7 @@ from tests.proof.faults import (
     postgres,
     random_kills,
     rebalance,
+    zombie,
 )
 from tests.proof.run import Fault, Proof
 
@@ -37,6 +38,7 @@ FAULTS: Mapping[str, Kind] = {
     "broker": Kind(broker.bounce, 3),
     "postgres": Kind(postgres.stop, 3),
     "kill_switch": Kind(kill_switch.engage, 4),
+    "zombie": Kind(zombie.sleep, 3),
     "rebalance": Kind(rebalance.come_and_go, 5),
     "duplicates": Kind(duplicates.again, 10, duplicates.all_again),
 }
@@ -44,8 +46,8 @@ FAULTS: Mapping[str, Kind] = {
 
 async def every(proof: Proof) -> None:
     """One after the other over one stream, a little of each."""
-    for kind in FAULTS.values():
-        await kind.fault(replace(proof, count=kind.count))
+    for name, kind in FAULTS.items():
+        await kind.fault(replace(proof, count=kind.count, fault=name))
 
 
 SMALL = Kind(every, 1, duplicates.all_again)

@@ -18,7 +18,7 @@ async def engage(proof: Proof) -> None:
     chance = proof.chance
     for nth in range(proof.count):
         await asyncio.sleep(chance.uniform(*BETWEEN_SECONDS))
-        await _something_leaves(proof)
+        await proof.something_leaves()
         if proof.time_is_over:
             return
         scope = SCOPES[nth % len(SCOPES)]
@@ -44,11 +44,3 @@ async def _switch(proof: Proof, scope: str, nth: int, *, engaged: bool) -> None:
         key = f"{proof.seed}-{scope}-{nth}-{engaged}-{who.subject}"
         answer = await proof.stream.doors.ask(who, "executor", "PUT", f"/v1/kill-switches/{scope}", key=key, json=body)
         assert answer.status_code in (200, 202), answer.text
-
-
-async def _something_leaves(proof: Proof) -> None:
-    """Until the world's ledger grows."""
-    ledger = proof.place.ledger
-    before = ledger.stat().st_size
-    while ledger.stat().st_size == before and not proof.time_is_over:
-        await asyncio.sleep(0.05)

@@ -48,16 +48,17 @@ def rows(file: Path, verify: Verify) -> Iterator[tuple[Any, ...]]:
             at = datetime.fromtimestamp(line["timestamp"] / 1000, UTC)
             leaf = leaf_hash(body(line["topic"], key, headers, value))
             place = (line["topic"], line["partition"], line["offset"], at)
+            held = (key, sha256(value).digest(), leaf)
             try:
                 fact = decode(line["topic"], headers, value, verify=verify)
             except Undecodable:
-                yield (*place, False, None, *(None,) * 9, key, sha256(value).digest(), leaf, None)
+                yield (*place, False, None, *(None,) * 9, *held, None)
                 continue
             meta = fact.meta
             yield (
-                *place, True, None, meta.event_id, fact.event.type, meta.tenant, meta.campaign_id, meta.sequence, meta.epoch,
-                meta.causation_id, meta.occurred_at, meta.signature.value if fact.event.signed else None, key,
-                sha256(value).digest(), leaf, value.decode(),
+                *place, True, None, meta.event_id, fact.event.type, meta.tenant, meta.campaign_id, meta.sequence,
+                meta.epoch, meta.causation_id, meta.occurred_at,
+                meta.signature.value if fact.event.signed else None, *held, value.decode(),
             )  # fmt: skip
 
 
