@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -258,7 +259,10 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
             consumer.subscribe(broker, *parts.topics, replica=settings.replica)
         if parts.kinds:
-            parts.worker = Worker(parts.db, parts.fold, parts.kinds, replica=settings.replica, slots=parts.worker_slots)
+            parts.worker = Worker(
+                parts.db, parts.fold, parts.kinds, replica=settings.replica, slots=parts.worker_slots,
+                lease_time=timedelta(seconds=settings.task_lease_seconds),
+            )  # fmt: skip
         service = Service(parts, consumer, Relay(parts.db, settings.kafka), broker, cluster)
         config = uvicorn.Config(
             service.app(), settings.http_host, settings.http_port, log_config=None, access_log=False, lifespan="on",

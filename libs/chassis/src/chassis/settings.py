@@ -27,5 +27,7 @@ class ChassisSettings(BaseSettings):
     """How the key is called in `signature_keys`; the service's name, unless set."""
     otlp_endpoint: str | None = None
     pool_size: int = 8
+    task_lease_seconds: float = 60
+    """How long a task is one worker's before another may take it."""
     crash_points: Path | None = None
     """A folder that proofs arm crashes in; none, as in production, never crashes on purpose."""

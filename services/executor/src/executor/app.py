@@ -1,5 +1,6 @@
 """Wiring: the only module of the executor that knows what the chassis runs."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from chassis.fold import Fold
@@ -48,7 +49,7 @@ async def build(parts: Parts) -> None:
     journal = Journal(settings.journal, f"{settings.replica or 'executor'}.{uuid4().hex}.jsonl")
     dispatcher = Dispatcher(
         db=parts.db,
-        sends=Sends(sender, SEND, parts.verifier),
+        sends=Sends(sender, SEND, parts.verifier, timedelta(seconds=settings.lease_seconds)),
         tools=tools,
         settling=Settling(parts.db, journal, tools),
         journal=journal,

@@ -15,7 +15,7 @@ from contracts.plan import ActionClass, Plan
 from executor import guard, told
 from executor.dispatch_points import DispatchPoint
 from executor.effects import Dispatch, Dispatched
-from executor.guard import LEASE, Permit, Permitted
+from executor.guard import Permit, Permitted
 from executor.journal import Journal
 from executor.mail import Envelope
 from executor.refusal import Refused
@@ -26,8 +26,8 @@ from executor.unsubscribe import Link, token
 
 LINES = 4
 """Connections used at once: at most so many answers can be lost by one kill."""
-MARGIN_SECONDS = 60.0
-"""No mail is begun in the last minute of a lease."""
+MARGIN = 0.2
+"""No mail is begun in the last part of a lease."""
 
 _LOCK = "SELECT 1 FROM campaign WHERE (tenant, campaign_id) = ($1, $2) FOR UPDATE"
 
@@ -97,7 +97,7 @@ class Dispatcher:
         queue = list(reversed(permitted.mails))
         stopped: Answer | None = None
         answers: dict[UUID, Answer] = {}
-        deadline = asyncio.get_running_loop().time() + LEASE.total_seconds() - MARGIN_SECONDS
+        deadline = asyncio.get_running_loop().time() + self.sends.lease_time.total_seconds() * (1 - MARGIN)
 
         async def line() -> None:
             nonlocal stopped

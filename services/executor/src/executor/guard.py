@@ -6,7 +6,7 @@ was lost passes the same guard before it is asked for again; its touch and its c
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -25,7 +25,6 @@ from executor.sends import Begun, Sends
 from executor.tools.port import Capability, Idempotency
 
 BATCH = 50
-LEASE = timedelta(minutes=5)
 
 _LOCK = "SELECT clock_timestamp() FROM campaign WHERE (tenant, campaign_id) = ($1, $2) FOR UPDATE"
 _GUARD = "SELECT fence, halted FROM campaign_guard WHERE (tenant, campaign_id) = ($1, $2)"
@@ -145,7 +144,15 @@ async def permit(
         ready = [row for row in ready if row["effect_id"] not in over]
         effects = [row["effect_id"] for row in ready]
         await conn.execute(
-            _DISPATCH, *key, task.decision_id, effects, lease, LEASE, journal, now.date(), budget.per_mail.micros
+            _DISPATCH,
+            *key,
+            task.decision_id,
+            effects,
+            lease,
+            sends.lease_time,
+            journal,
+            now.date(),
+            budget.per_mail.micros,
         )
         return Permit(lease, now, tuple(_permitted(row, now, budget.per_mail.micros) for row in ready))
 

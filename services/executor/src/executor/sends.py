@@ -1,7 +1,7 @@
 """The first run of a send: the grant is held against the content, consumed, and its intents planned, all at once."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -72,6 +72,8 @@ class Sends:
     verb: str
     verify: Verify
     """Escalation's key: a grant is believed for its signed bytes, each time, never for its columns."""
+    lease_time: timedelta = timedelta(minutes=5)
+    """How long a permitted effect is one process's, before another settles it as the journal says."""
     verified: Verified = field(default_factory=Verified)
 
     def content_hash(self, snapshot: str, plan: Plan, verb: str | None = None) -> str:

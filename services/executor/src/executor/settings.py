@@ -40,5 +40,7 @@ class Settings(ChassisSettings):
     unsubscribe_key: Path
     journal: Path
     """A folder outside PostgreSQL's disk: what began outside is written there first."""
+    lease_seconds: float = 300
+    """How long a permitted effect is this process's, before another settles it as the journal says."""
     sandbox: bool = False
     """Nothing leaves; the same code."""
