@@ -28,6 +28,8 @@ else:
     Conn: TypeAlias = Any
     Pool: TypeAlias = Any
 
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What is raised when the server is gone; the last one, when a connection broke in the middle of a statement."""
 SHARDS = 16
 """The relay works shard by shard; a campaign is always in the same one."""
 

@@ -8,14 +8,13 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from chassis.crashpoints import Point, crashpoint
 from chassis.metrics import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
-from chassis.postgres import Database
+from chassis.postgres import AWAY, Database
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +32,8 @@ _BACKLOG = """
 SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(logged_at)), 0)::float8 AS oldest
   FROM event_log WHERE sent_at IS NULL
 """
+EXPECTED = (*AWAY, KafkaError)
+"""Kafka or the database is away."""
 
 
 @dataclass(slots=True)
@@ -57,15 +58,23 @@ class Relay:
                     while not self.stopping:
                         if not await self.relay_once(producer):
                             await self._wait()
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                OUTBOX_PUBLISHED.labels(result="failed").inc()
-                log.warning("relay starts again", error=repr(error)[:300])
-                await self._measure_quietly()
-                await asyncio.sleep(0.5)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task and task.cancelling():
+                    raise
+                await self._again(error)  # one that a client leaked: nobody asked us to end
+            except Exception as error:  # noqa: BLE001 - whatever it is: what is unsent must be sent
+                await self._again(error)
+
+    async def _again(self, error: BaseException) -> None:
+        OUTBOX_PUBLISHED.labels(result="failed").inc()
+        log.warning("relay starts again", error=repr(error)[:300], exc_info=not isinstance(error, EXPECTED))
+        await self._measure_quietly()
+        await asyncio.sleep(0.5)
 
     async def drain(self, seconds: float = 10.0) -> None:
         """Send what is left, within `seconds`: what stays behind is sent by the next start."""
-        with contextlib.suppress(OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*EXPECTED):
             async with (
                 asyncio.timeout(seconds),
                 AIOKafkaProducer(
@@ -91,7 +100,7 @@ class Relay:
             OUTBOX_OLDEST.set(row["oldest"])
 
     async def _measure_quietly(self) -> None:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(Exception):  # a figure ends nothing
             await self.measure()
 
     async def _relay_shard(self, producer: AIOKafkaProducer, shard: int) -> int:

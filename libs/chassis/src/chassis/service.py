@@ -31,7 +31,7 @@ from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
 from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, INGRESS
-from chassis.postgres import Database
+from chassis.postgres import AWAY, Database
 from chassis.problems import Problem, answer_problem
 from chassis.relay import Relay
 from chassis.replay import KeptRecords
@@ -198,7 +198,7 @@ class Service:
             if self.parts.worker is not None:
                 measures.append(self.parts.worker.measure)
             for measure in measures:
-                with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with contextlib.suppress(*AWAY):
                     await measure()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
@@ -232,7 +232,11 @@ class Counted:
 
 
 async def _forever(run: Callable[[], Awaitable[None]]) -> None:
-    await run()
+    try:
+        await run()
+    except Exception:
+        log.exception("a loop ended", loop=run.__qualname__)
+        raise
 
 
 async def _answers(check: Callable[[], Awaitable[bool]]) -> bool:

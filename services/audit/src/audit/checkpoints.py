@@ -2,13 +2,12 @@
 
 import asyncio
 
-import asyncpg
 import structlog
 
 from audit import store
 from audit.metrics import CHECKPOINT_FAILURES, CHECKPOINTS
 from chassis.decision import Key
-from chassis.postgres import Database
+from chassis.postgres import AWAY, Database
 from contracts.audit import CheckpointSigned
 from contracts.event import Fact, Meta, Tenant, tenant_row
 
@@ -23,7 +22,7 @@ async def run(db: Database) -> None:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             await sign_all(db)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except AWAY as error:
             CHECKPOINT_FAILURES.inc()
             log.warning("no checkpoint", error=repr(error)[:300])
 

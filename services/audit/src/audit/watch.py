@@ -3,12 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from audit import store
 from audit.metrics import VERIFICATIONS
-from chassis.postgres import Database
+from chassis.postgres import AWAY, Database
 from contracts.audit import FIRST_PREVIOUS, body, chain_hash, leaf_hash
 from contracts.event import Tenant
 
@@ -31,7 +30,7 @@ class Watch:
             await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 log.warning("the chain was not looked at", error=repr(error)[:300])
 
     async def look(self) -> dict[Tenant, int]:
