@@ -45,9 +45,22 @@ async def test_an_error_ends_no_relay(servers: Infrastructure, db_for: MakeDb, e
     assert relay.rounds == 2
 
 
+class Busy(Relay):
+    """Its round has no end."""
+
+    begun: asyncio.Event
+
+    async def relay_once(self, producer: AIOKafkaProducer) -> int:
+        self.begun.set()
+        await asyncio.Event().wait()
+        return 0
+
+
 async def test_who_cancels_a_relay_ends_it(servers: Infrastructure, db_for: MakeDb) -> None:
-    running = asyncio.create_task(Relay(await db_for("chassis"), servers.kafka).run())
-    await asyncio.sleep(0)
+    relay = Busy(await db_for("chassis"), servers.kafka)
+    relay.begun = asyncio.Event()
+    running = asyncio.create_task(relay.run())
+    await relay.begun.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -60,7 +60,12 @@ class Place:
     @property
     def names(self) -> list[str]:
         """Every process of a service, by its name."""
-        return [f"{service}-{nth}" for service in SERVICES for nth in range(REPLICAS.get(service, 1))]
+        return list(self.urls)
+
+    @cached_property
+    def urls(self) -> Mapping[str, str]:
+        """Where each of them answers."""
+        return {f"{service}-{nth}": url for service in SERVICES for nth, url in enumerate(self.system.urls(service))}
 
 
 @contextmanager

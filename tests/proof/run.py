@@ -99,7 +99,7 @@ async def prove(
     """
     book = book or Book()
     supervisor = Supervisor(place)
-    watching = asyncio.create_task(supervisor.watch())
+    watching = [asyncio.create_task(work) for work in (supervisor.watch(), supervisor.ask())]
     problems: list[str] = []
     try:
         async with Stream(place, book, lambda nth: Campaign(seed, first + nth), width) as stream:
@@ -119,15 +119,16 @@ async def prove(
             problems.append(f"not quiet: {loud}")
             progress = []
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in watching:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
     gathered = await evidence.gather(place, book, progress)
     chosen = verdict.invariants()
     findings = await verdict.judged(gathered.dsn, chosen)
     planted = await verdict.self_test(gathered.dsn, chosen)
     problems += [f"{number}: {how}" for number, how in book.stories.items() if number >= first and " " in how]
-    problems += proof.problems
+    problems += [*proof.problems, *(f"no longer alive: {what}" for what in supervisor.dead_alive)]
     problems += [f"not covered: {what}" for what in proof.missed]
     if book.refusals_seen != book.refusals_expected:
         problems.append(f"{book.refusals_expected - book.refusals_seen} forbidden votes were taken")
