@@ -23,11 +23,9 @@ from contracts.plan import ActionClass
 from executor.candidates import PlanSend
 from executor.commands import WaiveItem
 from executor.domain.checklist import blocking, checklist
-from executor.domain.proposing import predicted
 from executor.domain.state import Artefact, Reason
 from executor.drafts import CheckMail, DraftMail, RenderMails
 from executor.effects import SetGuard
-from tests.builders import brief, plan_issued
 from tests.executor.builders import (
     FAILS,
     LONG,
@@ -114,13 +112,6 @@ def test_a_mail_cannot_be_taken_back() -> None:
     assert proposal.blast_radius.money_at_risk.micros == RECIPIENTS * 50_000
     costs = Story().issued.plan.costs
     assert (proposal.cost_of_error, proposal.cost_of_delay) == (costs.of_error, costs.of_delay_per_day)
-
-
-@pytest.mark.parametrize("recipients", [0, 1, 30, 588, 100_000])
-def test_a_prediction_has_an_interval_around_its_middle(recipients: int) -> None:
-    prediction = predicted(plan_issued(), recipients)
-    assert 0 <= prediction.low <= prediction.mid <= prediction.high
-    assert prediction.metric == "booked_demos"
 
 
 def test_the_decision_is_named_by_its_cause() -> None:
@@ -267,11 +258,6 @@ def test_the_checklist_covers_what_a_launch_needs() -> None:
         "reporting",
         "follow_up",
     } <= items
-
-
-def test_an_expected_rate_of_another_brief_moves_the_prediction() -> None:
-    higher = brief(worth=brief().worth.model_copy(update={"expected_rate": 0.1}))
-    assert predicted(plan_issued(brief_=higher), 588).mid == pytest.approx(58.8)
 
 
 @pytest.mark.parametrize("what", ["audience_hash", "draft"])

@@ -77,7 +77,7 @@ class CampaignShown(Value):
     campaign_id: CampaignId
     name: str
     plan_version: int
-    opens_at: datetime | None
+    opens_at: datetime
     """Before this no mail leaves."""
     stage: CampaignStage
     halted: bool

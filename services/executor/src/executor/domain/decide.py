@@ -90,7 +90,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case MailsRendered():
             return preparing.rendered(here, state, body)
         case SendPlanned():
-            return preparing.planned(here, state, body, meta)
+            return preparing.planned(here, state, body, meta, now)
         case WaiveItem():
             return preparing.waived(here, state, body)
         case SendTest():
@@ -112,7 +112,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case TriggerFired():
             return sending.verdict(state, body)
         case OptionsAssembled():
-            return halting.assembled(here, state, body, meta)
+            return halting.assembled(here, state, body, meta, now)
         case PauseCampaign():
             return halting.paused(here, state, body)
         case ResumeCampaign():

@@ -122,7 +122,7 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
             first_wave=first,
             next_waves=waves.then,
             granted_at=grant.granted_at,
-            opens_at=max(grant.granted_at, state.opens_at or grant.granted_at),
+            opens_at=max(grant.granted_at, state.opens_at),
             expires_at=grant.expires_at,
             headers=record[0],
             value=record[1],

@@ -1,6 +1,7 @@
 """What reduces risk happens at once; what goes on again only as a new proposal. Pure."""
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from chassis.decision import Decision, Task
@@ -71,14 +72,14 @@ def cancelled(here: Here, state: Campaign) -> Ruling:
     return Decision(Reason.CANCELLED, state, events, shared=here.shared.asking(*changes))
 
 
-def assembled(here: Here, state: Campaign, found: OptionsAssembled, meta: Meta) -> Ruling:
+def assembled(here: Here, state: Campaign, found: OptionsAssembled, meta: Meta, now: datetime) -> Ruling:
     """Each option is itself the proposal, over exactly its recipients."""
     if state.halt is None or not state.running:
         return Decision(Reason.NOT_HALTED, state)
     issued = plan_of(here, state)
     events: list[Event] = []
     for nth, option in enumerate(found.options):
-        proposal = proposing.option_of(meta, issued, state, found, nth)
+        proposal = proposing.option_of(meta, issued, state, found, nth, now)
         remembered = proposing.remembered(proposal, option, state.halts)
         state = replace(state, proposals={**state.proposals, proposal.decision_id: remembered})
         events.append(proposal)

@@ -32,6 +32,7 @@ def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:
         return Decision(Reason.KNOWN, here.state)
     state = Campaign(
         plan_version=version,
+        accepted_at=meta.occurred_at,
         opens_at=_launch(issued, meta.occurred_at),
         plan_hash=issued.plan_hash,
         name=issued.plan.brief.name,
@@ -125,7 +126,7 @@ def waived(here: Here, state: Campaign, command: WaiveItem) -> Ruling:
     return replace(_plan(here, state, (event,)), reason=Reason.WAIVED)
 
 
-def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta) -> Ruling:
+def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta, now: datetime) -> Ruling:
     """Ask for the ruling on what the planner chose, if it still fits and somebody can carry it out."""
     if not state.running:
         return Decision(Reason.NOT_RUNNING, state)
@@ -139,7 +140,7 @@ def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta) -> Ruli
         decision: replace(one, state="superseded") if one.state == "pending" else one
         for decision, one in state.proposals.items()
     }
-    proposal = proposing.first_send(meta, plan_of(here, state), state, found)
+    proposal = proposing.first_send(meta, plan_of(here, state), state, found, now)
     remembered = proposing.remembered(proposal, proposing.found_send(state.audience), state.halts)
     state = replace(state, proposals={**superseded, proposal.decision_id: remembered})
     return Decision(Reason.PROPOSED, state, (proposal,))

@@ -1,7 +1,6 @@
 """Proposals: complete decision records, made from the plan and what was rendered. Pure."""
 
-from datetime import timedelta
-from math import sqrt
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from contracts.actions import ActionProposed
@@ -12,7 +11,6 @@ from contracts.decision import (
     Candidate,
     DecidedBy,
     LegalClass,
-    Prediction,
     Reversibility,
     ReversibilityClass,
     Source,
@@ -22,6 +20,7 @@ from contracts.event import Meta, Money
 from contracts.framing import digest, named
 from contracts.plan import ActionClass, HandledBy
 from executor.candidates import SendPlanned
+from executor.domain.predicting import horizon, predicted
 from executor.domain.state import Audience, Campaign, Proposal
 from executor.drafts import SEGMENTS
 from executor.effects import OptionFound, OptionsAssembled
@@ -29,14 +28,13 @@ from executor.effects import OptionFound, OptionsAssembled
 SEND, CANCEL = "send_campaign", "cancel"
 OPTIONS = DecidedBy(id="executor.options", version="1", model=None, prompt_hash=None)
 """Options to a halt are counted out, not planned."""
-HORIZON = timedelta(days=7)
 
 
 def decision_of(cause: Meta, option: str) -> UUID:
     return named(str(cause.event_id), "decision", option)
 
 
-def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPlanned) -> ActionProposed:
+def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPlanned, now: datetime) -> ActionProposed:
     """The send to everybody who may be written to: the planner's words, everything else from what was rendered."""
     assert state.audience is not None
     return _proposal(
@@ -44,6 +42,7 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPl
         issued,
         state,
         found_send(state.audience),
+        now,
         answers=None,
         decided_by=planned.decided_by,
         confidence=planned.ways.confidence,
@@ -54,7 +53,9 @@ def first_send(cause: Meta, issued: PlanIssued, state: Campaign, planned: SendPl
     )
 
 
-def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAssembled, nth: int) -> ActionProposed:
+def option_of(
+    cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAssembled, nth: int, now: datetime
+) -> ActionProposed:
     """One thing a halted campaign could do next."""
     options, option = found.options, found.options[nth]
     stop = option.id == "stop"
@@ -78,6 +79,7 @@ def option_of(cause: Meta, issued: PlanIssued, state: Campaign, found: OptionsAs
         issued,
         state,
         option,
+        now,
         answers=found.trigger_id,
         decided_by=OPTIONS,
         confidence=1.0,
@@ -116,25 +118,12 @@ def found_send(audience: Audience) -> OptionFound:
     )
 
 
-def predicted(issued: PlanIssued, recipients: int) -> Prediction:
-    """Outcomes expected of `recipients`: n x the brief's prior rate, with the 95 % normal interval of a binomial."""
-    rate = issued.plan.brief.worth.expected_rate
-    mid = recipients * rate
-    half = 1.96 * sqrt(recipients * rate * (1 - rate))
-    return Prediction(
-        metric=issued.plan.brief.objective.outcome.value,
-        low=round(max(0.0, mid - half), 1),
-        mid=round(mid, 1),
-        high=round(mid + half, 1),
-        horizon=HORIZON,
-    )
-
-
 def _proposal(
     cause: Meta,
     issued: PlanIssued,
     state: Campaign,
     option: OptionFound,
+    now: datetime,
     *,
     answers: UUID | None,
     decided_by: DecidedBy,
@@ -148,6 +137,7 @@ def _proposal(
     stop = option.id == "stop"
     assert state.audience is not None
     people = 0 if stop else option.recipients
+    within = horizon(brief, accepted_at=state.accepted_at, opens_at=state.opens_at, now=now)
     money = Money(micros=people * brief.budget.per_mail.micros, currency=brief.budget.per_mail.currency)
     return ActionProposed(
         decision_id=decision_of(cause, option.id),
@@ -170,7 +160,7 @@ def _proposal(
         candidates=candidates,
         chosen=option.id,
         confidence=confidence,
-        prediction=predicted(issued, people),
+        prediction=predicted(brief, people, within),
         sources=_sources(issued, state),
         patterns=(),
         strategy=strategy,

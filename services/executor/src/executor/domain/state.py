@@ -180,7 +180,8 @@ class Campaign:
     plan_version: int
     plan_hash: str = ""
     name: str = ""
-    opens_at: datetime | None = None
+    accepted_at: datetime
+    opens_at: datetime
     """Before this no mail leaves, whatever was approved."""
     stage: CampaignStage = CampaignStage.BRIEFING
     stage_before: CampaignStage = CampaignStage.BRIEFING
