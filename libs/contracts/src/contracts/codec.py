@@ -228,8 +228,11 @@ def _verified(
     found = Signature.MISSING
     if signature and key_id:
         try:
-            holds = may_sign(key_id, topic, meta.source) and verify(
-                key_id, signed_bytes(headers, value), bytes.fromhex(signature)
+            raw = bytes.fromhex(signature)
+            holds = (
+                raw.hex() == signature  # written in one way only
+                and may_sign(key_id, topic, meta.source)
+                and verify(key_id, signed_bytes(headers, value), raw)
             )
         except ValueError:
             holds = False
