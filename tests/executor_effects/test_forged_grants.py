@@ -25,11 +25,12 @@ from executor.domain.state import Campaign
 from executor.effects import Dispatch, Shared
 from executor.metrics import DECISIONS
 from executor.refusal import Refused
+from executor.sends import Sends
 from tests.builders import TENANT, fact
 from tests.conftest import KEY, SIGNER, VERIFIER, MakeDb
 from tests.executor.builders import Story, denial
 from tests.executor_effects import grants
-from tests.executor_effects.campaigns import SENDS, Send, addresses, cleared
+from tests.executor_effects.campaigns import SENDER, VERB, Send, addresses, cleared
 from tests.executor_effects.grants import Forgery, Record, genuine
 
 _KEPT = """
@@ -253,4 +254,4 @@ async def test_an_untouched_one_begins(db_for: MakeDb) -> None:
 
 async def begun(conn: Conn, send: Send) -> None:
     assert isinstance(send.task, Dispatch)
-    await SENDS.begun(conn, send.key, send.task, send.issued.plan)
+    await Sends(SENDER, VERB, VERIFIER).begun(conn, send.key, send.task, send.issued.plan)
