@@ -84,6 +84,14 @@ def test_a_card_says_everything_that_a_person_needs_to_decide() -> None:
     assert [part for part in parts if part not in shown] == []
 
 
+def test_a_card_says_how_many_are_left_out() -> None:
+    radius = proposed().blast_radius.model_dump(mode="json")
+    assert "left out" not in text_of(cli_card.card(card(option(1))))
+    assert "588 people and 12 left out" in text_of(
+        cli_card.card(card(option(1, blast_radius=radius | {"excluded": 12})))
+    )
+
+
 def test_options_stand_side_by_side_and_say_once_what_they_share() -> None:
     shown = text_of(
         cli_card.card(card(option(1, recipients=333), option(2, recipients=348), option(3, confidence=0.4)))
