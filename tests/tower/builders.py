@@ -23,7 +23,7 @@ from contracts.executor import (
 )
 from contracts.framing import named
 from contracts.monitor import OutcomeRejected, OutcomeVerified, Sla, SlaBreached, SlaMet, SlaStarted, TriggerFired
-from contracts.plan import Response
+from contracts.plan import Response, Trigger
 from tests.builders import CAMPAIGN, HASH, T0, TENANT, at, brief, fact, plan_issued, proposed
 from tests.contracts.samples import PROBLEM, sample
 from tower.row import Row, fold
@@ -81,6 +81,11 @@ def fired() -> TriggerFired:
     found = sample(TriggerFired)
     assert isinstance(found, TriggerFired)
     return found.model_copy(update={"response": Response.PAUSE, "decision_id": DECISION})
+
+
+def went_well(wave: int) -> TriggerFired:
+    changes = {"trigger": Trigger.WAVE_REPORTED, "response": Response.CONTINUE, "wave": wave}
+    return fired().model_copy(update=changes)
 
 
 def halted() -> CampaignHalted:

@@ -14,7 +14,8 @@ import pytest
 from chassis import dead_letters
 from chassis.decision import Key
 from chassis.redrive import Redriven, redrive
-from contracts.event import CampaignId, Tenant
+from contracts.event import CampaignId, Tenant, tenant_row
+from contracts.executor import KillScope, KillSwitchChanged
 from tests.builders import CAMPAIGN, TENANT, record
 from tests.conftest import VERIFIER
 from tests.tower.builders import facts, finished, halted, interleaved, opened, outcome, plan, story
@@ -34,7 +35,8 @@ async def three(tower: Tower) -> None:
 async def snapshot(tower: Tower) -> tuple[object, object]:
     rows = await tower.rows("SELECT tenant, campaign_id, body FROM campaign_row ORDER BY 1, 2")
     told = await tower.rows("SELECT event_id, said FROM happening ORDER BY 1")
-    return [tuple(one) for one in rows], [tuple(one) for one in told]
+    decided = await tower.rows("SELECT tenant, decision_id, campaign_id, body FROM decision ORDER BY 1, 2")
+    return [tuple(one) for one in rows], [tuple(one) for one in (*told, *decided)]
 
 
 async def test_the_same_facts_make_the_same_rows_whatever_the_order_batches_and_repeats(tower: Tower) -> None:
@@ -43,7 +45,7 @@ async def test_the_same_facts_make_the_same_rows_whatever_the_order_batches_and_
     expected = await snapshot(tower)
     chance = random.Random(7)
     for _ in range(8):
-        for table in ("campaign_row", "happening", "inbox"):
+        for table in ("campaign_row", "happening", "decision", "inbox"):
             await tower.rows(f"DELETE FROM {table}")
         order = list(range(len(said)))
         chance.shuffle(order)
@@ -91,7 +93,7 @@ async def test_the_page_shows_seven_columns_and_a_verdict_for_each_campaign(towe
     assert order == sorted(order)
     for verdict in ("halted", "waiting for a person", "on track"):
         assert f">{verdict}</span>" in page
-    assert 'aria-live="polite"' in page and page.count('<th scope="row">') == 3
+    assert 'role="status"' in page and page.count('<th scope="row">') == 3
 
 
 async def test_an_empty_tower_says_what_to_do(tower: Tower) -> None:
@@ -163,7 +165,18 @@ async def test_a_campaign_of_another_tenant_is_not_there(tower: Tower) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/events", "/v1/campaigns", f"/v1/campaigns/{CAMPAIGN}", f"/campaigns/{CAMPAIGN}"]
+    "path",
+    [
+        "/",
+        "/events",
+        "/v1/campaigns",
+        f"/v1/campaigns/{CAMPAIGN}",
+        f"/campaigns/{CAMPAIGN}",
+        f"/campaigns/{CAMPAIGN}/events",
+        f"/decisions/{IDS[0]}",
+        f"/decisions/{IDS[0]}/events",
+        f"/v1/decisions/{IDS[0]}",
+    ],
 )
 async def test_nothing_is_shown_without_a_token_or_a_role(tower: Tower, path: str) -> None:
     await tower.happens(*plan())
@@ -193,6 +206,25 @@ async def test_a_bad_token_makes_no_cookie(tower: Tower, token: str) -> None:
     assert answer.status_code == 401 and "set-cookie" not in answer.headers
 
 
+async def test_a_token_may_be_pasted_with_what_surrounds_it(tower: Tower) -> None:
+    answer = await tower.client.post("/login", data={"token": f"  {tower.token()}\r\n"})
+    assert answer.status_code == 303
+
+
+async def test_a_person_whose_token_is_bad_is_asked_again(tower: Tower) -> None:
+    answer = await tower.client.post("/login", data={"token": "nonsense"}, headers={"accept": "text/html"})
+    assert answer.status_code == 401 and 'role="alert"' in answer.text and "<form" in answer.text
+
+
+async def test_the_banner_of_the_kill_switch_comes_by_the_stream_too(tower: Tower) -> None:
+    await tower.happens(*plan())
+    async with stream(tower) as events:
+        assert "kill switch" not in await anext(events)
+        killed = KillSwitchChanged(scope=KillScope.TENANT, engaged=True, actor="sam", reason="an incident")
+        await tower.happens(killed, campaign=tenant_row(TENANT))
+        assert "an incident" in await anext(events)
+
+
 async def test_an_open_tenant_is_shown_without_a_token_and_no_other_is(tower: Tower, beside: Beside) -> None:
     await tower.happens(*plan())
     await tower.happens(*plan("Secret plans"), tenant=Tenant("other"))
@@ -213,8 +245,8 @@ async def test_a_finished_campaign_shows_its_outcome(tower: Tower) -> None:
 
 
 @asynccontextmanager
-async def stream(tower: Tower) -> AsyncIterator[AsyncIterator[str]]:
-    """The events of /events, read as they come: the test client would wait for the stream's end."""
+async def stream(tower: Tower, path: str = "/events") -> AsyncIterator[AsyncIterator[str]]:
+    """The events of a page's stream, read as they come: the test client would wait for the stream's end."""
     sent: asyncio.Queue[str] = asyncio.Queue()
     gone = asyncio.Event()
     asked = False
@@ -232,7 +264,7 @@ async def stream(tower: Tower) -> AsyncIterator[AsyncIterator[str]]:
             await sent.put(body.decode())
 
     scope = {
-        "type": "http", "method": "GET", "path": "/events", "raw_path": b"/events", "query_string": b"",
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
         "headers": [(b"authorization", f"Bearer {tower.token()}".encode()), (b"host", b"tower")],
         "http_version": "1.1", "scheme": "http", "server": ("tower", 80), "client": ("test", 1), "root_path": "",
     }  # fmt: skip
@@ -261,7 +293,7 @@ async def test_a_dead_letter_of_the_tower_is_driven_again(tower: Tower) -> None:
     assert await redrive(tower.db, tower.parts.applier, VERIFIER, 1) == Redriven(4, None)
     assert await tower.rows("SELECT 1 FROM dead_letter") == []
     after = await snapshot(tower)
-    for table in ("campaign_row", "happening", "inbox"):
+    for table in ("campaign_row", "happening", "decision", "inbox"):
         await tower.rows(f"DELETE FROM {table}")
     await tower.take(said)
     assert _same(after, await snapshot(tower))

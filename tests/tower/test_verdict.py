@@ -19,6 +19,7 @@ from tests.tower.builders import (
     SECOND,
     breached,
     effects,
+    executed,
     facts,
     finished,
     halted,
@@ -35,6 +36,7 @@ from tests.tower.builders import (
     started,
     step,
     story,
+    went_well,
 )
 from tower.row import Row, fold, said
 from tower.verdict import Verdict, judge, left, most_urgent
@@ -122,9 +124,23 @@ def test_the_seven_columns_say_what_happened() -> None:
     )
     assert (shown.phase, shown.owner) == ("halted, briefing", "maya")
     assert shown.budget == "0.15 of 60.00 EUR" and shown.budget_share == pytest.approx(0.0025)
-    assert (shown.sla, shown.sla_missed) == ("1 met, 0 missed, 0 running", [])
+    assert (shown.sla, shown.sla_missed) == ("1 met", [])
     assert shown.escalation == "1 open: Send the follow-up to 588 people"
     assert (shown.sent, shown.uncertain) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("after", "step_says"),
+    [
+        ((), "Waiting for reports on wave 1"),
+        ((went_well(1),), "Drafting"),
+        ((went_well(1), effects(2, EffectOutcome.SUCCEEDED)), "Waiting for reports on wave 2"),
+        ((executed(),), "Drafting"),
+    ],
+)
+def test_between_two_waves_the_send_waits_for_the_monitors_word(after: tuple[Event, ...], step_says: str) -> None:
+    judged = judge(row(*plan(), launched(), effects(1, EffectOutcome.SUCCEEDED), *after), NOW)
+    assert step_says in judged.next_step
 
 
 def test_a_campaign_without_a_budget_shows_none() -> None:

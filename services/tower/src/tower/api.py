@@ -1,16 +1,13 @@
-"""One live page, a page per campaign, and the same data as JSON."""
+"""One live page, a page per campaign and per decision, and the same data as JSON."""
 
-import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from urllib.parse import parse_qs
+from uuid import UUID
 
-from jinja2 import DictLoader, Environment, select_autoescape
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chassis.decision import Key
@@ -19,24 +16,33 @@ from chassis.identity import require
 from chassis.problems import Problem
 from chassis.service import Parts
 from contracts.event import CampaignId, Tenant, tenant_row
-from tower import store
+from tower import pages, store
+from tower.store import DecisionKey, Kept
 from tower.view import Line, line, lines
 
 READERS = ("viewer", "marketer", "campaign_approver", "marketing_lead", "operator", "auditor")
 COOKIE = "handrail_tower"
-LOOK_SECONDS = 0.5
-PING_SECONDS = 15
-WORDS_SECONDS = 30
-"""Time that is left is said in words: they are said anew so often, although nothing happened."""
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-SAFE = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
-_TEMPLATES = {entry.name: entry.read_text() for entry in (files("tower") / "templates").iterdir()}
-PAGES = Environment(
-    loader=DictLoader(_TEMPLATES), autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything that is shown of a campaign."""
+
+    one: Line
+    timeline: Sequence[store.Happening]
+    decisions: Sequence[Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Everything that is shown of a decision: what it answers, and what else could have been chosen instead."""
+
+    kept: Kept
+    campaign: str
+    answers: str
+    others: Sequence[Kept]
+    asked: UUID | None
+    """The case in which people were asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,77 +52,158 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/", self.page),
+            Route("/", self.tower_page),
+            Route("/events", self.tower_stream),
             Route("/login", self.login_page, methods=["GET"]),
             Route("/login", self.login, methods=["POST"]),
-            Route("/events", self.events),
             Route("/campaigns/{campaign_id:uuid}", self.campaign_page),
+            Route("/campaigns/{campaign_id:uuid}/events", self.campaign_stream),
+            Route("/decisions/{decision_id:uuid}", self.decision_page),
+            Route("/decisions/{decision_id:uuid}/events", self.decision_stream),
             Route("/v1/campaigns", self.campaigns),
             Route("/v1/campaigns/{campaign_id:uuid}", self.campaign),
+            Route("/v1/decisions/{decision_id:uuid}", self.decision),
         ]
 
-    async def page(self, request: Request) -> Response:
-        try:
+    async def tower_page(self, request: Request) -> Response:
+        async def shown() -> Response:
             tenant = self._tenant(request)
-        except Problem as problem:
-            return _to_login(request, problem)
-        return _page("tower.html", lines=await self._lines(tenant), killed=await self._killed(tenant))
+            return pages.page("tower.html", lines=await self._lines(tenant), killed=await self._killed(tenant))
+
+        return await _or_login(request, shown)
 
     async def campaign_page(self, request: Request) -> Response:
-        try:
-            one, timeline = await self._campaign(request)
-        except Problem as problem:
-            return _to_login(request, problem)
-        return _page("campaign.html", one=one, timeline=timeline)
+        async def shown() -> Response:
+            told = await self._campaign(self._key(request))
+            return pages.page("campaign.html", told=told)
 
-    async def login_page(self, request: Request) -> Response:
-        return _page("login.html")
+        return await _or_login(request, shown)
+
+    async def decision_page(self, request: Request) -> Response:
+        async def shown() -> Response:
+            why = await self._decision(self._tenant(request), request.path_params["decision_id"])
+            return pages.page("decision.html", told=why)
+
+        return await _or_login(request, shown)
+
+    async def login_page(self, _: Request) -> Response:
+        return pages.page("login.html")
 
     async def campaigns(self, request: Request) -> Response:
         found = await self._lines(self._tenant(request))
         return _json({"campaigns": [one.model_dump(mode="json") for one in found]})
 
     async def campaign(self, request: Request) -> Response:
-        one, timeline = await self._campaign(request)
-        happened = [{"at": item.occurred_at.isoformat(), "said": item.said, "type": item.type} for item in timeline]
-        return _json({**one.model_dump(mode="json"), "timeline": happened})
+        told = await self._campaign(self._key(request))
+        happened = [
+            {"at": item.occurred_at.isoformat(), "said": item.said, "type": item.type, "decision_id": item.decision_id}
+            for item in told.timeline
+        ]
+        decided = [
+            {"decision_id": kept.decision_id, "title": kept.why.proposed.title, "state": kept.why.state}
+            for kept in told.decisions
+            if kept.why.proposed
+        ]
+        return _json({**told.one.model_dump(mode="json"), "timeline": happened, "decisions": decided})
+
+    async def decision(self, request: Request) -> Response:
+        why = await self._decision(self._tenant(request), request.path_params["decision_id"])
+        return _json(
+            {
+                "decision_id": why.kept.decision_id,
+                "campaign_id": why.kept.campaign_id,
+                "state": why.kept.why.state,
+                "answers": why.answers,
+                "case_id": why.asked,
+                **store.DECISIONS.dump_python(why.kept.why, mode="json"),
+            }
+        )
 
     async def login(self, request: Request) -> Response:
         """Keep a person's token in a cookie that scripts and other sites do not get."""
-        token = (await raw_body(request, 8192)).decode(errors="replace").removeprefix("token=").strip()
-        require(self.parts.gate.verify(token), *READERS)
+        form = parse_qs((await raw_body(request, 8192)).decode(errors="replace"))
+        try:
+            token = form.get("token", [""])[0].strip()
+            require(self.parts.gate.verify(token), *READERS)
+        except Problem as problem:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            again = pages.page("login.html", problem=problem.title)
+            again.status_code = problem.status
+            return again
         answer = RedirectResponse("/", status_code=303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, max_age=8 * 3600)
         return answer
 
-    async def events(self, request: Request) -> Response:
-        """The table, sent anew whenever a row has changed."""
+    async def tower_stream(self, request: Request) -> Response:
         tenant = self._tenant(request)
 
-        async def changes() -> AsyncIterator[ServerSentEvent]:
-            seen = None
-            while not await request.is_disconnected():
-                async with self.parts.db.pool.acquire() as conn:
-                    changed = await store.changed_at(conn, tenant)
-                state = (changed, asyncio.get_running_loop().time() // WORDS_SECONDS)
-                if state != seen:
-                    seen = state
-                    table = PAGES.get_template("table.html").render(lines=await self._lines(tenant))
-                    yield ServerSentEvent(data=table, event="rows", id=changed.isoformat() if changed else None)
-                await asyncio.sleep(LOOK_SECONDS)
+        async def changed() -> object:
+            async with self.parts.db.pool.acquire() as conn:
+                return await store.changed_at(conn, tenant)
 
-        return EventSourceResponse(changes(), ping=PING_SECONDS)
+        async def contents() -> str:
+            return pages.part("table.html", lines=await self._lines(tenant), killed=await self._killed(tenant))
 
-    async def _campaign(self, request: Request) -> tuple[Line, list[store.Happening]]:
-        key = Key(self._tenant(request), CampaignId(request.path_params["campaign_id"]))
+        return pages.stream(request, changed, contents)
+
+    async def campaign_stream(self, request: Request) -> Response:
+        key = self._key(request)
+        await self._campaign(key)
+
+        async def contents() -> str:
+            return pages.part("campaign_body.html", told=await self._campaign(key))
+
+        return pages.stream(request, self._changed(key), contents)
+
+    async def decision_stream(self, request: Request) -> Response:
+        tenant, decision = self._tenant(request), request.path_params["decision_id"]
+        why = await self._decision(tenant, decision)
+
+        async def contents() -> str:
+            return pages.part("decision_body.html", told=await self._decision(tenant, decision))
+
+        return pages.stream(request, self._changed(Key(tenant, why.kept.campaign_id)), contents)
+
+    def _changed(self, key: Key) -> Callable[[], Awaitable[object]]:
+        async def changed() -> object:
+            async with self.parts.db.pool.acquire() as conn:
+                return await store.changed(conn, key)
+
+        return changed
+
+    async def _campaign(self, key: Key) -> Told:
         async with self.parts.db.pool.acquire() as conn:
             row = (await store.load(conn, [key])).get(key)
             timeline = await store.timeline(conn, key)
+            decisions = await store.decisions_of(conn, key)
             now = await store.now(conn)
         if row is None:
             raise Problem(404, "no such campaign", field="campaign_id", fix="see GET /v1/campaigns")
-        return line(key.campaign, row, now), timeline
+        return Told(line(key.campaign, row, now), timeline, decisions)
+
+    async def _decision(self, tenant: Tenant, decision: UUID) -> Explained:
+        async with self.parts.db.pool.acquire() as conn:
+            found = (await store.load_decisions(conn, [DecisionKey(tenant, decision)])).values()
+            kept = next((one for one in found if one.why.proposed is not None), None)
+            if kept is None or kept.why.proposed is None:
+                raise Problem(404, "no such decision", field="decision_id", fix="see GET /v1/campaigns/{id}")
+            key = Key(tenant, kept.campaign_id)
+            row = (await store.load(conn, [key])).get(key)
+            trigger = kept.why.proposed.action.answers
+            answers, others, about = "", list[Kept](), kept
+            if trigger is not None:
+                answers = await store.said_of(conn, key, trigger)
+                others = [
+                    one
+                    for one in await store.decisions_of(conn, key)
+                    if one.why.proposed and one.why.proposed.action.answers == trigger and one.decision_id != decision
+                ]
+                triggered = await store.load_decisions(conn, [DecisionKey(tenant, trigger)])
+                about = next(iter(triggered.values()), kept)
+        asked = about.why.case.case_id if about.why.case else None
+        return Explained(kept, row.name if row else "", answers, others, asked)
 
     async def _lines(self, tenant: Tenant) -> list[Line]:
         async with self.parts.db.pool.acquire() as conn:
@@ -130,6 +217,9 @@ class Api:
         async with self.parts.db.pool.acquire() as conn:
             rows = await store.load(conn, keys)
         return next((row.killed for row in rows.values() if row.killed), "")
+
+    def _key(self, request: Request) -> Key:
+        return Key(self._tenant(request), CampaignId(request.path_params["campaign_id"]))
 
     def _tenant(self, request: Request) -> Tenant:
         """Whose campaigns are shown: the token's tenant, the cookie's, or the one that is open on a laptop."""
@@ -145,17 +235,18 @@ class Api:
         return Tenant(who.tenant)
 
 
-def _page(template: str, **values: object) -> Response:
-    nonce = secrets.token_urlsafe(16)
-    page = PAGES.get_template(template).render(nonce=nonce, **values)
-    return HTMLResponse(page, headers={**SAFE, "content-security-policy": POLICY.format(nonce=nonce)})
-
-
-def _to_login(request: Request, problem: Problem) -> Response:
-    """A person with a browser is asked for a token; a program is told what is wrong."""
-    if problem.status != 401 or "text/html" not in request.headers.get("accept", ""):
-        raise problem
-    return RedirectResponse("/login", status_code=303)
+async def _or_login(request: Request, shown: Callable[[], Awaitable[Response]]) -> Response:
+    """A person with a browser is asked for a token, or told in words; a program is told what is wrong."""
+    try:
+        return await shown()
+    except Problem as problem:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        if problem.status == 401:
+            return RedirectResponse("/login", status_code=303)
+        answer = pages.page("problem.html", problem=problem)
+        answer.status_code = problem.status
+        return answer
 
 
 def _json(body: object) -> Response:

@@ -1,4 +1,4 @@
-"""Folds every topic into rows, each fact once, whatever the order of the topics."""
+"""Folds every topic into rows and decisions, each fact once, whatever the order of the topics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,13 @@ from chassis.fold import key_of
 from chassis.metrics import DUPLICATES, handled
 from chassis.postgres import Transaction
 from chassis.records import Received
-from contracts.event import tenant_row
+from contracts.event import Event, Fact, tenant_row
 from contracts.executor import KillSwitchChanged
 from tower import store
 from tower.row import Row, fold
+from tower.store import DecisionKey, Kept
+from tower.why import Why, decision_of
+from tower.why import fold as fold_why
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +47,26 @@ class TowerApplier:
         tx.after(partial(DUPLICATES.inc, len(own) - len(new)))
         if changed:
             await store.save(tx.conn, changed)
+        await _decide(tx, new)
         if new:
             await store.tell(tx.conn, new)
+
+
+async def _decide(tx: Transaction, facts: Sequence[Fact[Event]]) -> None:
+    """Fold `facts` into the decisions they are about; their campaigns are locked."""
+    about = [
+        (DecisionKey(fact.meta.tenant, decision), fact)
+        for fact in facts
+        if (decision := decision_of(fact.event)) is not None
+    ]
+    if not about:
+        return
+    known = await store.load_decisions(tx.conn, sorted({key for key, _ in about}))
+    changed: dict[DecisionKey, Kept] = {}
+    for key, fact in about:
+        before = known.get(key, Kept(key.decision, fact.meta.campaign_id, Why()))
+        after = fold_why(before.why, fact)
+        if after is not before.why and before.campaign_id == fact.meta.campaign_id:
+            known[key] = changed[key] = Kept(before.decision_id, before.campaign_id, after)
+    if changed:
+        await store.save_decisions(tx.conn, changed)

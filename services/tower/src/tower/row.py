@@ -49,7 +49,7 @@ from contracts.monitor import (
     TriggerCleared,
     TriggerFired,
 )
-from contracts.plan import Response
+from contracts.plan import Response, Trigger
 
 Order = tuple[int, int]
 """(epoch, sequence) within a topic: what is older never replaces what is newer."""
@@ -103,6 +103,8 @@ class Row:
     answered: frozenset[UUID] = frozenset()
     killed: str = ""
     waves: Mapping[int, Wave] = field(default_factory=dict)
+    judged: frozenset[int] = frozenset()
+    """Waves that the monitor has said went well."""
     cases: Mapping[UUID, OpenCase] = field(default_factory=dict)
     closed_cases: frozenset[UUID] = frozenset()
     holds: frozenset[str] = frozenset()
@@ -163,6 +165,8 @@ def fold(row: Row, fact: Fact[Event]) -> Row:
             return replace(row, sending_ended=True)
         case TriggerFired(response=Response.PAUSE | Response.ESCALATE, finding=finding):
             return replace(row, anomalies=(*row.anomalies, finding), fired=row.fired | {fact.meta.event_id})
+        case TriggerFired(trigger=Trigger.WAVE_REPORTED, wave=wave):
+            return replace(row, judged=row.judged | {wave})
         case TriggerCleared(fired=cleared):
             return replace(row, answered=row.answered | {cleared})
         case SlaStarted(sla=sla):
@@ -228,7 +232,7 @@ def said(event: Event) -> str:
         case WorkBegun():
             return "Work began"
         case StageChanged(before=before, after=after):
-            return f"From {before} to {after}"
+            return f"Moved from {before} to {after}"
         case ActionProposed(title=title):
             return f"Proposed: {title}"
         case CampaignLaunched(recipients=recipients):

@@ -60,13 +60,23 @@ def judge(row: Row, now: datetime) -> Judged:
         return Judged(Verdict.WAITING, f"{_who(case)} decides, {left(case.deadline, now)}")
     if row.holds:
         return Judged(Verdict.HELD, f"Clear the hold: {', '.join(map(words, sorted(row.holds)))}")
-    step = next((text for name, text in STEPS.items() if name not in row.steps_done), "Closing")
+    step = _waiting_for_word(row) or next(
+        (text for name, text in STEPS.items() if name not in row.steps_done), "Closing"
+    )
     missed = [sla for sla, state in row.clocks.items() if state == "missed"]
     if row.fired - row.answered:
         return Judged(Verdict.AT_RISK, f"Look at this: {row.anomalies[-1]}")
     if missed:
         return Judged(Verdict.AT_RISK, f"{step}, although {', '.join(map(words, sorted(missed)))} was missed")
     return Judged(Verdict.ON_TRACK, step)
+
+
+def _waiting_for_word(row: Row) -> str:
+    """The send stands still between two waves until enough is reported of the last one."""
+    last = max(row.waves, default=0)
+    if row.sending_ended or not last or not row.waves[last].done or last in row.judged:
+        return ""
+    return f"Waiting for reports on wave {last}: the next one starts when they say that it went well"
 
 
 def _who(case: OpenCase) -> str:

@@ -54,6 +54,7 @@ def line(campaign: CampaignId, row: Row, now: datetime) -> Line:
     missed = sorted(sla for sla, state in row.clocks.items() if state == "missed")
     met = sum(1 for state in row.clocks.values() if state == "met")
     running = sum(1 for state in row.clocks.values() if state == "running")
+    counts = (f"{met} met", f"{len(missed)} missed", f"{running} running")
     case = most_urgent(row)
     total = row.total_micros or 1
     return Line(
@@ -65,7 +66,7 @@ def line(campaign: CampaignId, row: Row, now: datetime) -> Line:
         next_action=judged.next_step,
         budget=f"{spent / 1e6:.2f} of {row.total_micros / 1e6:.2f} {row.currency}" if row.total_micros else "none",
         budget_share=min(1.0, spent / total),
-        sla=f"{met} met, {len(missed)} missed, {running} running" if row.clocks else "not started",
+        sla=", ".join(said for said in counts if not said.startswith("0 ")) or "not started",
         sla_missed=missed,
         anomalies=list(row.anomalies),
         escalation=f"{len(row.cases)} open: {case.title}" if case else "none open",

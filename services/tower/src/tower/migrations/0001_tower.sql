@@ -14,6 +14,7 @@ CREATE TABLE happening (
     campaign_id uuid        NOT NULL,
     event_id    uuid        NOT NULL,
     type        text        NOT NULL,
+    decision_id uuid,                 -- the decision it is about, where it is about one
     said        text        NOT NULL,
     occurred_at timestamptz NOT NULL,
     topic       text        NOT NULL,
@@ -21,3 +22,14 @@ CREATE TABLE happening (
     PRIMARY KEY (tenant, campaign_id, event_id)
 );
 CREATE INDEX happening_campaign ON happening (tenant, campaign_id, occurred_at DESC);
+
+-- Why each decision was made, and what came of it.
+CREATE TABLE decision (
+    tenant      text        NOT NULL,
+    decision_id uuid        NOT NULL,
+    campaign_id uuid        NOT NULL,
+    body        jsonb       NOT NULL,
+    changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, decision_id)
+);
+CREATE INDEX decision_campaign ON decision (tenant, campaign_id);

@@ -1,4 +1,4 @@
-"""What should hold and does not yet. Strict: a mend turns its test red until the mark goes."""
+"""What is easily forgotten: settled doubts, engaged switches, facts of one moment, events about nothing of ours."""
 
 from dataclasses import replace
 
