@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from audit.app import build
 from audit.settings import Settings
 from chassis.consumer import Consumer
+from chassis.event_log import headers_of
 from chassis.identity import Gate
 from chassis.postgres import Database
 from chassis.problems import Problem, answer_problem
@@ -49,7 +50,8 @@ class Auditor:
         async with self.db.pool.acquire() as conn:
             rows = await conn.fetch("SELECT * FROM event_log ORDER BY id")
         return [
-            Raw("cluster", row["topic"], 9, row["id"], row["key"], _pairs(row["headers"]), row["value"]) for row in rows
+            Raw("cluster", row["topic"], 9, row["id"], row["key"], headers_of(row["headers"]), row["value"])
+            for row in rows
         ]
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
@@ -76,7 +78,3 @@ async def auditor(db_for: MakeDb, folder: Path) -> AsyncIterator[Auditor]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
         yield Auditor(parts, folder, client)
-
-
-def _pairs(flat: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    return [(name.decode(), value) for name, value in zip(flat[::2], flat[1::2], strict=True)]

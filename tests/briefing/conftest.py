@@ -73,11 +73,8 @@ class Briefings:
 
     async def events(self) -> list[Event]:
         """What was published, in order."""
-        out = []
-        for row in await self.parts.db.pool.fetch("SELECT headers, value FROM event_log ORDER BY id"):
-            headers = dict(zip(row["headers"][::2], row["headers"][1::2], strict=True))
-            out.append(BY_TYPE[headers[b"ce_type"].decode()].model_validate_json(row["value"]))
-        return out
+        rows = await self.parts.db.pool.fetch("SELECT headers->>'ce_type' AS type, value FROM event_log ORDER BY id")
+        return [BY_TYPE[row["type"]].model_validate_json(row["value"]) for row in rows]
 
     async def published(self) -> list[str]:
         return [type(event).__name__ for event in await self.events()]

@@ -87,9 +87,5 @@ class Desk:
 
     async def said(self) -> list[str]:
         """The names of all events written, in order."""
-        rows = await self.parts.db.pool.fetch("SELECT headers, value FROM event_log ORDER BY id")
-        names = []
-        for row in rows:
-            headers = dict(zip(row["headers"][::2], row["headers"][1::2], strict=True))
-            names.append(BY_TYPE[headers[b"ce_type"].decode()].__name__)
-        return names
+        rows = await self.parts.db.pool.fetch("SELECT headers->>'ce_type' AS type FROM event_log ORDER BY id")
+        return [BY_TYPE[row["type"]].__name__ for row in rows]

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from chassis.event_log import headers_of
 from contracts.codec import decode
 from contracts.escalation import ActionCleared
 from contracts.event import CampaignId, Event, Fact, Signature, Tenant, tenant_row
@@ -52,7 +53,7 @@ async def test_an_approval_is_a_signed_grant(desk: Desk) -> None:
     assert (await desk.vote(shown)).status_code == 200
     row = await desk.parts.db.pool.fetchrow("SELECT headers, value FROM event_log WHERE value LIKE '%grant_id%'::bytea")
     assert row is not None
-    headers = [(name.decode(), text) for name, text in zip(row["headers"][::2], row["headers"][1::2], strict=True)]
+    headers = headers_of(row["headers"])
     signed = decode(ActionCleared.topic, headers, row["value"], verify=VERIFIER)
     assert signed.meta.signature is Signature.VALID
     assert isinstance(signed.event, ActionCleared)

@@ -46,8 +46,7 @@ class House:
         return int(await self.db.pool.fetchval("SELECT count(*) FROM suppression"))
 
     async def said(self, kind: str) -> int:
-        rows = await self.db.pool.fetch("SELECT headers FROM event_log")
-        return sum(1 for row in rows if kind.encode() in row["headers"])
+        return int(await self.db.pool.fetchval("SELECT count(*) FROM event_log WHERE headers->>'ce_type' = $1", kind))
 
     async def put(self, scope: str, engaged: bool, subject: str, role: str = "operator", **more: str) -> httpx.Response:
         kind = more.pop("kind", "human")

@@ -12,6 +12,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from chassis.event_log import headers_of
 from chassis.identity import Gate
 from chassis.postgres import Database
 from chassis.problems import Problem, answer_problem
@@ -57,8 +58,7 @@ class Monitor:
         """What Kafka would carry of it."""
         out = []
         for offset, row in enumerate(await self.logged()):
-            flat = row["headers"]
-            headers = [(name.decode(), value) for name, value in zip(flat[::2], flat[1::2], strict=True)]
+            headers = headers_of(row["headers"])
             out.append(Raw("cluster", row["topic"], 0, offset, row["key"], headers, row["value"]))
         return out
 

@@ -27,8 +27,8 @@ async def state(monitor: Monitor) -> Watch:
 
 async def said(monitor: Monitor) -> list[str]:
     async with monitor.db.pool.acquire() as conn:
-        rows = await conn.fetch("SELECT headers FROM event_log ORDER BY id")
-    return [row["headers"][row["headers"].index(b"ce_type") + 1].decode() for row in rows]
+        rows = await conn.fetch("SELECT headers->>'ce_type' AS type FROM event_log ORDER BY id")
+    return [row["type"] for row in rows]
 
 
 async def begun(monitor: Monitor) -> None:

@@ -4,19 +4,19 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
-from zlib import crc32
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from chassis import event_log
 from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Task
+from chassis.event_log import Caused, Said
 from chassis.signatures import Signer
-from contracts.codec import INBOUND, encode
 from contracts.event import Event, Fact, Meta
 from contracts.framing import named
 from contracts.signing import source_of
@@ -30,8 +30,6 @@ else:
 
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What is raised when the server is gone; the last one, when a connection broke in the middle of a statement."""
-SHARDS = 16
-"""The relay works shard by shard; a campaign is always in the same one."""
 
 _CLAIM = """
 INSERT INTO inbox (event_id)
@@ -52,22 +50,11 @@ SELECT count(*), clock_timestamp() AS now
          ORDER BY tenant, campaign_id
            FOR UPDATE) AS locked
 """
-_NUMBER = """
-INSERT INTO stream (tenant, topic, campaign_id, epoch, last)
-SELECT t, o, c, e.epoch, n
-  FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) AS row (t, o, c, n), log_epoch AS e
- ORDER BY t, o, c
-ON CONFLICT (tenant, topic, campaign_id, epoch) DO UPDATE SET last = stream.last + excluded.last
-RETURNING tenant, topic, campaign_id, epoch, last
-"""
-_LOG = """
-INSERT INTO event_log (event_id, tenant, campaign_id, topic, epoch, sequence, key, shard, headers, value)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (event_id) DO NOTHING
-"""
 _TASK = """
 INSERT INTO task (id, tenant, campaign_id, kind, body, cause, correlation_id, traceparent, due_at)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, coalesce($9, clock_timestamp()))
+SELECT i, t, c, k, b::jsonb, cause, correlation, trace, coalesce(due, clock_timestamp())
+  FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
+              $9::timestamptz[]) AS row (i, t, c, k, b, cause, correlation, trace, due)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -82,7 +69,7 @@ class Transaction:
     conn: Conn
     source: str
     now: datetime
-    _published: list[Fact[Event]] = field(default_factory=list)
+    _said: list[Said] = field(default_factory=list)
     _asked: list[tuple[Meta, int, Task]] = field(default_factory=list)
     _after: list[Callable[[], object]] = field(default_factory=list)
 
@@ -111,13 +98,12 @@ class Transaction:
         """Queue what follows from `cause`: written with the transaction, sent by the relay once it has committed."""
         seen: Tally[type[Event]] = Tally()
         for event in events:
-            meta = cause.leads_to(type(event), at=self.now, source=self.source, nth=seen[type(event)])
+            self._said.append(Caused(cause, event, seen[type(event)], self.now))
             seen[type(event)] += 1
-            self._published.append(Fact(meta, event))
 
     def report(self, fact: Fact[Event]) -> None:
         """Queue what an outsider reported at a door, under the outsider's own id: a repeated report writes nothing."""
-        self._published.append(fact)
+        self._said.append(fact)
 
     def ask(self, cause: Meta, tasks: Iterable[Task]) -> None:
         """Queue tasks that follow from `cause`."""
@@ -150,37 +136,16 @@ class Database:
                 now = await conn.fetchval("SELECT clock_timestamp()")
                 tx = Transaction(conn, self.source, now)
                 yield tx
-                await self._log(tx)
+                await event_log.write(conn, tx._said, self.source, self.signer)
                 await self._ask(tx)
                 crashpoint(Point.COMMIT)
             crashpoint(Point.COMMITTED)
             for effect in tx._after:
                 effect()
-            if tx._published:
+            if tx._said:
                 self.committed.set()
             if tx._asked:
                 self.asked.set()
-
-    async def _log(self, tx: Transaction) -> None:
-        if not tx._published:
-            return
-        rows = []
-        for fact in await _numbered(tx.conn, tx._published):
-            headers, value = encode(fact)
-            if fact.event.signed:
-                if self.signer is None:
-                    raise RuntimeError(f"{fact.event.type} must be signed, and {self.service} has no signing key")
-                headers = self.signer.sign(headers, value)
-            meta, key = fact.meta, fact.event.key(fact.meta)
-            flat = [part for name, text in headers for part in (name.encode(), text)]
-            shard = crc32(meta.campaign_id.bytes) % SHARDS
-            rows.append(
-                (
-                    meta.event_id, meta.tenant, meta.campaign_id, fact.event.topic, meta.epoch, meta.sequence, key,
-                    shard, flat, value,
-                )
-            )  # fmt: skip
-        await tx.conn.executemany(_LOG, rows)
 
     async def _ask(self, tx: Transaction) -> None:
         rows = [
@@ -192,30 +157,4 @@ class Database:
             for cause, nth, task in tx._asked
         ]  # fmt: skip
         if rows:
-            await tx.conn.executemany(_TASK, rows)
-
-
-async def _numbered(conn: Conn, facts: Sequence[Fact[Event]]) -> list[Fact[Event]]:
-    """`facts` with the next sequences of their (topic, campaign); the campaigns are locked."""
-    own = [fact for fact in facts if not fact.event.topic.startswith(INBOUND)]
-    sizes = Tally((fact.meta.tenant, fact.event.topic, fact.meta.campaign_id) for fact in own)
-    if not sizes:
-        return list(facts)
-    tenants, topics, campaigns = zip(*sizes, strict=True)
-    rows = await conn.fetch(_NUMBER, tenants, topics, campaigns, list(sizes.values()))
-    given = {
-        stream: (row["last"] - sizes[stream], row["epoch"])
-        for row in rows
-        if (stream := (row["tenant"], row["topic"], row["campaign_id"]))
-    }
-    out: list[Fact[Event]] = []
-    used: Tally[object] = Tally()
-    for fact in facts:
-        if fact.event.topic.startswith(INBOUND):
-            out.append(fact)
-            continue
-        stream = (fact.meta.tenant, fact.event.topic, fact.meta.campaign_id)
-        used[stream] += 1
-        base, epoch = given[stream]
-        out.append(Fact(replace(fact.meta, sequence=base + used[stream], epoch=epoch), fact.event))
-    return out
+            await tx.conn.execute(_TASK, *zip(*rows, strict=True))

@@ -12,7 +12,8 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaProducer
 
 from chassis import cluster
-from chassis.postgres import SHARDS, Conn, Database
+from chassis.event_log import SHARDS
+from chassis.postgres import Conn, Database
 from chassis.records import Raw
 
 PATIENCE_SECONDS = 3600.0

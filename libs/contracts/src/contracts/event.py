@@ -136,7 +136,16 @@ class Meta:
             traceparent=traceparent,
         )
 
-    def leads_to(self, effect: type[Event], *, at: datetime, source: str, nth: int = 0) -> "Meta":
+    def leads_to(
+        self,
+        effect: type[Event],
+        *,
+        at: datetime,
+        source: str,
+        nth: int = 0,
+        sequence: int | None = None,
+        epoch: int | None = None,
+    ) -> "Meta":
         """Meta of the `nth` effect of a type that this fact causes: same cause, same id: a replay changes nothing."""
         event_id = named(str(self.event_id), effect.type, str(nth))
         return Meta(
@@ -148,6 +157,8 @@ class Meta:
             occurred_at=at,
             source=source,
             source_id=str(event_id),
+            sequence=sequence,
+            epoch=epoch,
             traceparent=self.traceparent,
         )
 

@@ -50,13 +50,13 @@ CREATE TABLE event_log (
     sequence    bigint,              -- null on inbound.*: outsiders are not numbered by us
     key         bytea       NOT NULL,
     shard       smallint    NOT NULL,
-    headers     bytea[]     NOT NULL, -- name, value, name, value ...
+    headers     json        NOT NULL, -- name to text, in order
     value       bytea       NOT NULL,
     logged_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     sent_at     timestamptz,
     UNIQUE (tenant, topic, campaign_id, epoch, sequence)
 );
-CREATE INDEX event_log_unsent ON event_log (shard, id) WHERE sent_at IS NULL; -- the relay's only question
+CREATE INDEX event_log_unsent ON event_log (id) WHERE sent_at IS NULL; -- the relay's only question
 
 -- The Kafka clusters this service has worked with: on another one, somebody must say what is sent again.
 CREATE TABLE kafka_cluster (
