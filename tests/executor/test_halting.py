@@ -6,6 +6,7 @@ import pytest
 
 from chassis.decision import TaskFailed
 from contracts.actions import ActionExecuted, ActionProposed, ActionRefused, EffectsRecorded
+from contracts.briefing import PlanIssued
 from contracts.executor import (
     CampaignFinished,
     CampaignHalted,
@@ -20,6 +21,7 @@ from executor.commands import CancelCampaign, PauseCampaign, ResumeCampaign
 from executor.domain.state import Reason
 from executor.drafts import DraftMail
 from executor.effects import AbandonPlanned, AssembleOptions, Dispatch, KeepGrant, SetGuard
+from tests.builders import plan_issued
 from tests.executor.builders import (
     BAD,
     Story,
@@ -426,3 +428,47 @@ def test_a_halt_after_the_last_mail_does_not_end_the_sending_twice() -> None:
     story.tell(grant(story.option("resume_all")))
     story.tell(dispatched(story.campaign))
     assert sum(event.sending_ended for event in story.said(ActionExecuted)) == 1
+
+
+def other_plan() -> PlanIssued:
+    return plan_issued(2)
+
+
+@pytest.mark.parametrize("at", ["planned", "prepared", "launched", "sending"])
+def test_another_plan_halts_the_campaign_and_says_why(at: str) -> None:
+    story = Story()
+    if at == "sending":
+        story.launched().sent()
+    else:
+        getattr(story, at)()
+    fence = story.campaign.fence
+    decision = story.tell(other_plan())
+    assert decision.reason is Reason.PLAN_CHANGED
+    assert story.last(SetGuard) == SetGuard(fence=fence + 1, halted=True)
+    assert story.last(CampaignHalted).because == "plan_changed"
+    failed = story.last(StepFailed)
+    assert failed.step == "plan" and "plan version 2" in failed.because and "cancel it" in failed.because
+    assert story.campaign.plan_version == 1
+
+
+def test_what_was_approved_of_the_old_plan_is_not_carried_out_after_another_came() -> None:
+    story = Story()
+    approval = grant(story.proposed())
+    story.tell(other_plan())
+    story.tell(approval)
+    assert story.last(ActionRefused).because == "halted_since"
+    assert not story.said(CampaignLaunched)
+
+
+def test_another_plan_for_a_halted_campaign_raises_its_fence_again() -> None:
+    story = Story().halted()
+    fence = story.campaign.fence
+    story.tell(other_plan())
+    assert (story.campaign.fence, story.last(StepFailed).step) == (fence + 1, "plan")
+
+
+def test_another_plan_for_a_campaign_that_is_over_changes_nothing() -> None:
+    story = Story().launched()
+    story.tell(CancelCampaign(**asked("maya"), reason="no longer wanted"))
+    decision = story.tell(other_plan())
+    assert (decision.reason, decision.events) == (Reason.KNOWN, ())

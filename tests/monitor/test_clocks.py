@@ -1,5 +1,6 @@
 """SLA clocks: started with the plan, counted at the deadline, never about what a model does."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,8 +19,8 @@ from contracts.executor import (
     WorkBegun,
 )
 from contracts.inbound import MailEvent
-from contracts.monitor import Sla, SlaBreached, SlaMet, SlaStarted
-from monitor.domain.state import SlaDeadline
+from contracts.monitor import Sla, SlaBreached, SlaMet, SlaStarted, TriggerFired
+from monitor.domain.state import Reason, SlaDeadline
 from tests.builders import HASH, at, brief, plan_issued, policy, proposed
 from tests.monitor.builders import History, finished, halted, launched, report, sent
 
@@ -162,3 +163,16 @@ def test_a_deadline_after_the_end_of_sending_is_not_due_before_it() -> None:
     history = watched(deadline=Moment(after=Anchor.END_OF_SENDING, by=timedelta(seconds=60)))
     [completion] = [one for one in history.said(SlaStarted) if one.sla is Sla.COMPLETION] or [None]
     assert completion is None or completion.due_at != at(60)
+
+
+def test_a_running_campaign_keeps_the_promises_and_thresholds_it_was_begun_with() -> None:
+    history = watched().then(BEGUN, 10)
+    clocks = history.state.clocks
+    stricter = tuple(rule.model_copy(update={"threshold": 0.0, "minimum": 1}) for rule in policy().triggers)
+    second = plan_issued(2, policy_=policy(triggers=stricter))
+    history.here = replace(history.here, plans={**history.here.plans, 2: second})
+    history.then(second, 20)
+    assert (history.last.reason, history.last.events, history.last.tasks) == (Reason.PLAN_CHANGED, (), ())
+    assert (history.state.clocks, history.state.plan_version) == (clocks, 1)
+    history.then(launched(), 30).then(sent(range(240), done=True), 40).then(report(1, MailEvent.BOUNCED_HARD), 50)
+    assert not history.said(TriggerFired)

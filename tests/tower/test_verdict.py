@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.actions import EffectOutcome
+from contracts.brief import Budget
 from contracts.briefing import ClarificationAsked
 from contracts.catalogue import EVENTS
 from contracts.escalation import CaseExpired, CaseWithdrawn, HoldPlaced, HoldReleased
@@ -12,7 +13,7 @@ from contracts.event import Event, Severity
 from contracts.executor import CampaignOutcome
 from contracts.framing import named
 from contracts.monitor import Sla
-from tests.builders import CAMPAIGN, at, euros, fact, plan_issued
+from tests.builders import CAMPAIGN, at, brief, euros, fact, plan_issued
 from tests.contracts.samples import PROBLEM, sample
 from tests.tower.builders import (
     FIRST,
@@ -129,6 +130,14 @@ def test_the_seven_columns_say_what_happened() -> None:
     assert (shown.sent, shown.uncertain) == (2, 1)
 
 
+def test_a_campaign_whose_plan_was_changed_is_to_be_cancelled() -> None:
+    richer = plan_issued(2, brief_=brief(budget=Budget(total=euros(600), per_mail=euros(5))))
+    found = row(*plan(), richer, halted().model_copy(update={"because": "plan_changed"}))
+    judged = judge(found, NOW)
+    assert judged.verdict is Verdict.HALTED and "Cancel it" in judged.next_step
+    assert line(CAMPAIGN, found, NOW).budget == "0.00 of 60.00 EUR"
+
+
 @pytest.mark.parametrize(
     ("after", "step_says"),
     [
@@ -145,8 +154,7 @@ def test_between_two_waves_the_send_waits_for_the_monitors_word(after: tuple[Eve
 
 def test_a_campaign_without_a_budget_shows_none() -> None:
     free = plan()[1].plan.brief.budget.model_copy(update={"total": euros(0)})  # type: ignore[attr-defined]
-    brief = plan()[1].plan.brief.model_copy(update={"budget": free})  # type: ignore[attr-defined]
-    assert line(CAMPAIGN, row(plan_issued(brief_=brief)), NOW).budget == "none"
+    assert line(CAMPAIGN, row(plan_issued(brief_=brief(budget=free))), NOW).budget == "none"
 
 
 WHOLE = facts(story())

@@ -38,6 +38,7 @@ from contracts.executor import (
     KillSwitchChanged,
     StageChanged,
     StepCompleted,
+    StepFailed,
     WorkBegun,
 )
 from contracts.monitor import (
@@ -82,6 +83,7 @@ class Row:
 
     name: str = ""
     owner: str = ""
+    plan_version: int = 0
     refused: bool = False
     waiting_for_author: bool = False
     stage: str = "briefing"
@@ -125,10 +127,11 @@ def fold(row: Row, fact: Fact[Event]) -> Row:
             return replace(row, refused=True, name=row.name or "a refused brief")
         case ClarificationAsked():
             return replace(row, waiting_for_author=True)
-        case PlanIssued(plan=plan):
+        case PlanIssued(plan=plan) if row.plan_version in (0, plan.version):  # no campaign changes its plan yet
             budget, objective = plan.brief.budget, plan.brief.objective
             return replace(
                 row,
+                plan_version=plan.version,
                 name=plan.brief.name,
                 owner=plan.brief.owner,
                 waiting_for_author=False,
@@ -235,6 +238,8 @@ def said(event: Event) -> str:
             return f"Moved from {before} to {after}"
         case ActionProposed(title=title):
             return f"Proposed: {title}"
+        case StepFailed(step=step, because=because):
+            return f"Step {words(step)} failed: {because}"
         case CampaignLaunched(recipients=recipients):
             return f"Launched to {recipients} people"
         case EffectsRecorded(wave=wave, effects=effects):

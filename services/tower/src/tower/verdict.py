@@ -53,6 +53,8 @@ def judge(row: Row, now: datetime) -> Judged:
     if row.waiting_for_author:
         return Judged(Verdict.WAITING, "A marketer vouches for offer, messages and business case")
     case = most_urgent(row)
+    if row.halted == "plan_changed":
+        return Judged(Verdict.HALTED, "Cancel it, and hand in a new brief: its plan was changed")
     if row.halted:
         step = f"{_who(case)} chooses how to go on, {left(case.deadline, now)}" if case else "Resume it, or cancel it"
         return Judged(Verdict.HALTED, step)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.decision import Decision, Task
+from contracts.briefing import PlanIssued
 from contracts.escalation import HoldPlaced, HoldReleased
 from contracts.event import Event, Meta
 from contracts.executor import CampaignHalted, CampaignOutcome, StepFailed
@@ -15,6 +16,7 @@ from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of
 from executor.domain.state import Campaign, Halt, Reason
 from executor.effects import AbandonPlanned, AssembleOptions, OptionsAssembled, SetGuard
 
+PLAN_CHANGED = "plan_changed"
 BLAMED_SHARE = 0.2
 """A domain where every fifth mail is known to fail already is to blame: its other reports may still be on the way."""
 
@@ -110,6 +112,18 @@ def released(here: Here, state: Campaign, hold: HoldReleased) -> Ruling:
     tasks = (Task(dispatch_of(state, sending)),) if sending is not None and not sending.wave_done else ()
     shared = here.shared.asking(SetGuard(fence=state.fence, halted=False))
     return Decision(Reason.RELEASED, state, (), tasks, shared)
+
+
+def another_plan(here: Here, state: Campaign, issued: PlanIssued) -> Ruling:
+    """A campaign cannot change its plan yet: what was approved rests on the old one, so nothing more leaves by it."""
+    if issued.plan_hash == state.plan_hash or not state.running:
+        return Decision(Reason.KNOWN, state)
+    because = (
+        f"plan version {issued.plan.version} was issued while version {state.plan_version} is worked on, and a running "
+        "campaign cannot change its plan: cancel it, and hand in a new brief"
+    )
+    failed = StepFailed(plan_version=state.plan_version, step="plan", because=because)
+    return replace(halted(here, state, PLAN_CHANGED, after=(failed,)), reason=Reason.PLAN_CHANGED)
 
 
 def halted(

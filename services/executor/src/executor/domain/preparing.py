@@ -17,7 +17,7 @@ from contracts.executor import (
 )
 from executor.candidates import PlanSend, SendPlanned, Way
 from executor.commands import WaiveItem
-from executor.domain import proposing
+from executor.domain import halting, proposing
 from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
 from executor.domain.state import Artefact, Audience, Campaign, Failure, Reason
@@ -29,7 +29,7 @@ def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:
     """A plan arrived: work begins."""
     version = issued.plan.version
     if here.state is not None:
-        return Decision(Reason.KNOWN, here.state)
+        return halting.another_plan(here, here.state, issued)
     state = Campaign(
         plan_version=version,
         accepted_at=meta.occurred_at,

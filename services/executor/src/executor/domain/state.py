@@ -41,6 +41,7 @@ class Reason(StrEnum):
     DISPATCH_REFUSED = "dispatch_refused"
     HALTED = "halted"
     HALTED_ALREADY = "halted_already"
+    PLAN_CHANGED = "plan_changed"
     NEXT_WAVE = "next_wave"
     RESUMING = "resuming"
     HELD = "held"

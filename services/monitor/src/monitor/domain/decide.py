@@ -26,6 +26,7 @@ from contracts.executor import (
 )
 from contracts.inbound import ContactEventReported, MetricReported, RecipientEventReported
 from contracts.monitor import Sla
+from contracts.plan import Plan
 from monitor.domain import clocks, counting, judging, window
 from monitor.domain.state import Purse, Reason, Shared, SlaDeadline, Source, Watch, WaveDeadline, WindowCloses
 
@@ -53,7 +54,7 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
             state, shared, wave = counting.unsubscribed(state, here.shared, left)
             return Decision(Reason.COUNTED if wave else Reason.NOTED, state, shared=shared)
         case ContactEventReported() as contact:
-            plan = here.plan.plan if here.plan else None
+            plan = _plan(here, state)
             state = state.hearing(Source.CONTACTS, min(at, now))
             state, shared, counted = counting.converted(state, here.shared, contact, plan)
             return Decision(Reason.COUNTED if counted else Reason.NOTED, state, shared=shared)
@@ -118,8 +119,8 @@ def decide(here: Loaded[Watch, Shared], message: Message, policy: None, now: dat
 
 
 def _planned(here: Here, state: Watch, issued: PlanIssued, now: datetime) -> Ruling:
-    if state.plan_version >= issued.plan.version:
-        return Decision(Reason.KNOWN, state)
+    if state.plan_version:  # promises and thresholds stay what they were: a campaign cannot change its plan yet
+        return Decision(Reason.KNOWN if state.plan_version == issued.plan.version else Reason.PLAN_CHANGED, state)
     budget = issued.plan.brief.budget
     purse = Purse(
         total_micros=budget.total.micros, per_mail_micros=budget.per_mail.micros, currency=budget.total.currency
@@ -133,17 +134,24 @@ def _planned(here: Here, state: Watch, issued: PlanIssued, now: datetime) -> Rul
     return Decision(Reason.CLOCKS_STARTED, state, events, tasks)
 
 
+def _plan(here: Here, state: Watch) -> Plan | None:
+    """The plan that the campaign is watched by: the first that came."""
+    issued = here.plans.get(state.plan_version)
+    return issued.plan if issued else None
+
+
 def _anchored(here: Here, state: Watch, anchor: Anchor, at: datetime) -> Ruling:
-    assert here.plan is not None
-    state, tasks = window.anchored(state, here.plan.plan, anchor, at)
+    plan = _plan(here, state)
+    assert plan is not None
+    state, tasks = window.anchored(state, plan, anchor, at)
     return Decision(Reason.WINDOW_RUNS if tasks else Reason.NOTED, state, (), tasks)
 
 
 def _judged(here: Here, state: Watch, shared: Shared, key: str | None, reason: Reason, *, due: bool) -> Ruling:
     """Look at one wave after a change, or at its deadline."""
-    if key is None or here.plan is None or key not in state.waves:
+    plan = _plan(here, state)
+    if key is None or plan is None or key not in state.waves:
         return Decision(reason if key else Reason.KNOWN, state, shared=shared)
-    plan = here.plan.plan
     wave, triggers = judging.fired(state.waves[key], plan)
     wave, verdict = judging.verdict(wave, plan, due)
     events: tuple[Event, ...] = (*triggers, *verdict)

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     """Why a decision went the way it did. Also the `reason` label of the decisions metric."""
 
     CLOCKS_STARTED = "clocks_started"
+    PLAN_CHANGED = "plan_changed"
     COUNTED = "counted"
     KNOWN = "known"
     EFFECTS_COUNTED = "effects_counted"
