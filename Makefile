@@ -5,7 +5,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: help setup check format lint types imports test docs tools demo up down clean
+.PHONY: help setup check format lint types imports test bench docs tools demo up down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ format: setup ## format, and mend what a tool can mend
 
 test: setup ## the tests alone
 	$(RUN) pytest
+
+bench: setup ## how fast the core is, beside code written by hand; ARGS=--quick for a first look, ARGS=--write for the page
+	$(RUN) python -m benchmarks $(ARGS)
 
 docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference

@@ -1,0 +1,51 @@
+"""The table, from what was measured: nobody types a number."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.frame import Measured
+from benchmarks.rows import Row
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+Runs = Mapping[str, Sequence[Measured]]
+"""The runs of each side, in their order."""
+
+
+def spread(values: Sequence[float]) -> str:
+    """Minimum, median and maximum."""
+    return " / ".join(f"{value:,.0f}" for value in (min(values), median(values), max(values)))
+
+
+def line(row: Row, runs: Runs) -> str:
+    ours, baseline = ([one.rate for one in runs[side]] for side in ("ours", "baseline"))
+    cpu = [median(one.cpu_micros for one in runs[side]) for side in ("ours", "baseline")]
+    ratios = [a / b for a, b in zip(ours, baseline, strict=True)]
+    ratio = " / ".join(f"{value:.0%}" for value in (min(ratios), median(ratios), max(ratios)))
+    reached = "yes" if median(ratios) >= row.reach else "no"
+    return (
+        f"| {row.what} | {row.compared_with} | {spread(ours)} | {spread(baseline)} | {ratio} | {row.reach:.0%} "
+        f"| {reached} | {cpu[0]:.0f} / {cpu[1]:.0f} |"
+    )
+
+
+def table(measured: Mapping[str, tuple[Row, Runs]], load: float) -> str:
+    """Rates are events per second; ratios are of pairs that ran one after the other."""
+    cores = os.cpu_count() or 0
+    head = [
+        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, load average {load:.1f} before.",
+        "",
+        "| what | compared with | ours, events/s | theirs, events/s | ratio | aim | reached | CPU us, ours / theirs |",
+        "|---|---|---:|---:|---:|---:|---|---:|",
+    ]
+    return "\n".join([*head, *(line(row, runs) for row, runs in measured.values())])
+
+
+def write(page: Path, text: str) -> None:
+    """Replace what stands between the markers."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
