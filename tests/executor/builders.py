@@ -214,7 +214,6 @@ def rendered(audience: CheckResult = SEGMENTED, recipients: int = RECIPIENTS) ->
         without_consent=600 - recipients,
         suppressed=0,
         exclusions=(),
-        by_artefact=(("mail.attended", 300), ("mail.no_show", recipients - 300)),
         checks=(audience,),
     )
 

@@ -50,9 +50,8 @@ async def by_hand(house: House, recipients: set[str]) -> str:
 
 
 async def snapshot_of(house: House, proposal: ActionProposed) -> str:
-    body = (await house.ask("GET", ONE)).json()
-    found: str = body["proposals"][str(proposal.decision_id)]["snapshot_hash"]
-    return found
+    found = await house.ask("GET", f"{ONE}/previews/{proposal.action.content_hash}")
+    return str(found.json()["snapshot_hash"])
 
 
 async def test_a_plan_becomes_a_proposal_over_everybody_with_consent(house: House) -> None:

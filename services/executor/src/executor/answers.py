@@ -15,7 +15,7 @@ REFUSALS = {
     Reason.HALTED_ALREADY: "it is halted already",
     Reason.NOT_HALTED: "only a halted campaign can be resumed",
     Reason.NOTHING_TO_WAIVE: "no such failing item: see the checklist in GET /v1/campaigns/{id}",
-    Reason.NEVER_WAIVED: "the law asks for it, or it is not done: nobody waives that; cancel, mend it, submit again",
+    Reason.NEVER_WAIVED: "the law asks for it, or it is not done: nobody waives that; mend it, then resume or resubmit",
     Reason.NOT_DRAFTED: "no such draft yet: see the artefacts in GET /v1/campaigns/{id}",
     Reason.KILLED: "a kill switch is engaged: see GET /v1/kill-switches",
     Reason.TOO_MANY_TESTS: f"{LIMIT} an hour: wait, or look at the previews",

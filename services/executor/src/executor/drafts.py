@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import ClassVar
 
 from chassis.decision import TaskBody
-from contracts.event import Count, Domain, Name, Sha256, Subject, Value
+from contracts.event import Count, Name, Sha256, Subject, Value
 from contracts.executor import CheckResult
 from contracts.framing import digest, f
 
@@ -106,11 +106,6 @@ class RenderMails(TaskBody):
     plan_version: int
 
 
-class DomainCount(Value):
-    domain: Domain
-    recipients: Count
-
-
 class Exclusion(Value):
     """A list whose people get no mail; `left_out` of the audience are on it, and on no list named before it."""
 
@@ -131,7 +126,6 @@ class MailsRendered(Value):
     without_consent: Count
     suppressed: Count
     exclusions: tuple[Exclusion, ...]
-    by_artefact: tuple[tuple[Name, Count], ...]
     checks: tuple[CheckResult, ...]
 
 

@@ -71,7 +71,7 @@ ON CONFLICT DO NOTHING
 # Rendered once per plan version: whoever renders again reads what is there.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))"
 _RENDERED = """
-SELECT recipient_hash, variant, digest, position FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)
+SELECT recipient_hash, digest, position FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)
  ORDER BY position
 """
 
@@ -144,7 +144,6 @@ class Preparation:
                 SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in mails],
                 [row["recipient_hash"] for row in mails],
             )  # fmt: skip
-        variants = [row["variant"] for row in mails]
         fates = [_fate(row) for row in members]
         left_out = [row["excluded"][0] for row in members if row["excluded"]]
         found = tuple(
@@ -160,7 +159,6 @@ class Preparation:
             without_consent=fates.count("without_consent"),
             suppressed=fates.count("suppressed"),
             exclusions=found,
-            by_artefact=tuple((name, variants.count(name)) for name in sorted(set(variants))),
             checks=_audience_checks(plan, fates, len(mails), found),
         )
 
