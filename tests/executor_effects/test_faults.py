@@ -4,7 +4,6 @@ One campaign per class of tool meets every fault at once, in a world that is a p
 `HANDRAIL_MAILS_PER_FAULT` makes the campaigns larger.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ import pytest
 import pytest_asyncio
 
 from contracts.actions import EffectOutcome
-from executor.dispatch import Dispatcher
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
 from tests.builders import plan_issued
 from tests.conftest import databases
-from tests.executor_effects.campaigns import Send, cleared, dispatcher, run
-from tests.executor_effects.outside import CLASSES, applied, forward, tools, world
+from tests.executor_effects.campaigns import Send, cleared, dispatcher
+from tests.executor_effects.outside import CLASSES, applied, doors, drive, tools, world
 from tests.world.conftest import Running
 from world.faults import Fault
 
@@ -69,22 +67,6 @@ def addresses(fault: str) -> list[str]:
     return [f"{fault}+{n}@simulator.example" for n in range(OF_EACH)]
 
 
-async def drive(one: Dispatcher, send: Send) -> None:
-    """Runs until all is settled."""
-    done = await run(one, send)
-    while done.left_in_wave:
-        assert done.refused is None
-        await forward(one.db)
-        if done.retry_at is not None:
-            soonest = await one.db.pool.fetchval(
-                "SELECT extract(epoch FROM min(not_before) - clock_timestamp())::float FROM effect_intent "
-                "WHERE state = 'planned' AND NOT EXISTS (SELECT 1 FROM effect_intent "
-                "WHERE state = 'planned' AND not_before IS NULL)"
-            )
-            await asyncio.sleep(max(0.0, soonest or 0.0))
-        done = await run(one, send)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=CLASSES)
 async def told(
     request: pytest.FixtureRequest,
@@ -100,7 +82,7 @@ async def told(
             db = await make("executor")
             issued = plan_issued(mail_tool=CLASSES[request.param])
             send = await cleared(db, everybody, issued=issued, first_wave=len(everybody))
-            await drive(dispatcher(db, 0, folder / "journal", keys, tools=tools(running, keys)), send)
+            await drive(dispatcher(db, 0, folder / "journal", keys, tools=tools(doors(running), keys)), send)
             yield request.param, Told(send, running)
 
 

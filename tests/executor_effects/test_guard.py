@@ -9,8 +9,8 @@ import pytest
 
 from chassis.postgres import Database
 from contracts.actions import EffectOutcome
-from contracts.brief import QuietHours
-from executor import changes
+from contracts.brief import Frequency, QuietHours
+from executor import changes, touches
 from executor.drafts import Rendered
 from executor.effects import AbandonPlanned, RevokeGrant, SetGuard
 from handrail.keys import Keys
@@ -313,3 +313,88 @@ async def test_somebody_whose_server_was_busy_when_the_halt_came_still_gets_the_
     option = await cleared(db, to[:1], campaign=send.key.campaign, issued=send.issued, from_wave=2)
     await run_all(one, option, fenced(option, 1))
     assert box.count() == dict.fromkeys(to, 1)
+
+
+ADDED = """
+INSERT INTO mail SELECT tenant, campaign_id, plan_version, repeat('cd', 32), 9, recipient_domain, variant, subject,
+                        body_text, body_html, digest FROM mail WHERE position = 3;
+INSERT INTO snapshot SELECT tenant, campaign_id, snapshot_hash, 9, repeat('cd', 32) FROM snapshot WHERE position = 3;
+INSERT INTO contact SELECT tenant, repeat('cd', 32), 'mallory@evil.example', 'evil.example', '', timezone, locale
+                      FROM contact LIMIT 1;
+INSERT INTO consent SELECT tenant, repeat('cd', 32), state, source, text_version, captured_at FROM consent LIMIT 1;
+UPDATE effect_intent SET recipient_hash = repeat('cd', 32) WHERE position = 3
+"""
+REMOVED = "DELETE FROM mail WHERE position = 3"
+SWAPPED = """
+UPDATE mail SET subject = o.subject, body_text = o.body_text, body_html = o.body_html, digest = o.digest
+  FROM mail AS o WHERE mail.position = 3 AND o.position = 2;
+UPDATE effect_intent AS i SET digest = m.digest FROM mail AS m WHERE m.position = 2 AND i.position = 3
+"""
+
+
+@pytest.mark.parametrize("statement", [ADDED, REMOVED, SWAPPED], ids=["added", "removed", "swapped"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["same_process", "another_process"])
+async def test_what_is_added_removed_or_swapped_after_the_first_wave_is_refused(
+    db_for: MakeDb, box: Postbox, folder: Path, keys: Keys, statement: str, fresh: bool
+) -> None:
+    """The process that verified the snapshot holds each mail against it; another one verifies it anew."""
+    db, to = await db_for("executor"), addresses(4)
+    send = await cleared(db, to, first_wave=2)
+    one = dispatcher(db, box.port, folder, keys)
+    await run(one, send)
+    await db.pool.execute(statement)
+    if fresh:
+        one = dispatcher(db, box.port, folder, keys)
+    done = await run(one, send, send.task.model_copy(update={"wave": 2}))
+    assert done.refused == "content_changed"
+    assert set(box.count()) == set(to[:2])
+
+
+async def test_a_snapshot_is_read_in_full_once_per_process_and_grant(
+    db_for: MakeDb, box: Postbox, folder: Path, keys: Keys
+) -> None:
+    db, to = await db_for("executor"), addresses(6)
+    send = await cleared(db, to, first_wave=2)
+    one = dispatcher(db, box.port, folder, keys)
+    await run(one, send)
+    await db.pool.execute("ALTER TABLE snapshot RENAME TO snapshot_that_nobody_needs_now")
+    done = await run(one, send, send.task.model_copy(update={"wave": 2}))
+    assert (done.refused, done.left_in_wave) == (None, 0)
+    assert box.count() == dict.fromkeys(to, 1)
+
+
+async def test_two_sends_that_disagree_about_the_day_do_not_both_pass_a_weeks_limit(db_for: MakeDb) -> None:
+    """One counts before midnight and commits after the other, of the next day, has begun to count."""
+    db, person = await db_for("executor"), "ab" * 32
+    limits = Frequency(per_week=1, per_day=1, confirmed=True)
+    monday = now().date()
+    async with db.pool.acquire() as late, db.pool.acquire() as early:
+        transaction = late.transaction()
+        await transaction.start()
+        assert await touches.count(late, TENANT, [person], monday, limits) == {person}
+        waiting = asyncio.create_task(touches.count(early, TENANT, [person], monday + timedelta(days=1), limits))
+        await db.pool.fetchval("SELECT pg_sleep(0.1)")
+        await transaction.commit()
+        assert await waiting == set()
+
+
+async def test_the_day_before_counts_what_the_day_after_has_sent(db_for: MakeDb) -> None:
+    db, person = await db_for("executor"), "ab" * 32
+    limits = Frequency(per_week=2, per_day=2, confirmed=True)
+    monday = now().date()
+    async with db.pool.acquire() as conn:
+        for day, passes in [(1, True), (0, True), (0, False), (1, False), (7, True), (7, False)]:
+            counted = await touches.count(conn, TENANT, [person], monday + timedelta(days=day), limits)
+            assert (counted == {person}) == passes, day
+
+
+async def test_a_mail_that_never_left_gives_its_day_back(db_for: MakeDb) -> None:
+    db, person, day = await db_for("executor"), "ab" * 32, now().date()
+    limits = Frequency(per_week=5, per_day=2, confirmed=True)
+    async with db.pool.acquire() as conn:
+        for _ in range(2):
+            assert await touches.count(conn, TENANT, [person], day, limits)
+        assert not await touches.count(conn, TENANT, [person], day, limits)
+        await touches.give_back(conn, TENANT, [(person, day)])
+        assert await touches.count(conn, TENANT, [person], day, limits)
+        assert await conn.fetchval("SELECT days FROM touch") == [day, day]

@@ -212,7 +212,9 @@ async def test_a_killed_sender_sends_nothing_twice_and_forgets_nobody(
         env=os.environ
         | {
             "SENDER_DSN": servers.postgres.dsn(name),
-            "SENDER_PORT": str(box.port),
+            "SENDER_SMTP": str(box.port),
+            "SENDER_API": "0",
+            "SENDER_CRASHES": str(folder),
             "SENDER_FOLDER": str(folder),
             "SENDER_KEYS": str(keys.folder),
             "SENDER_CAMPAIGN": str(send.key.campaign),
