@@ -20,9 +20,10 @@ from chassis.settings import ChassisSettings
 from chassis.states import States
 from chassis.tasks import Kind, Leased
 from contracts.briefing import PlanIssued
-from contracts.escalation import ActionCleared, HoldReleased
+from contracts.escalation import ActionCleared
 from contracts.event import Value
 from contracts.executor import StepCompleted
+from contracts.monitor import TriggerCleared
 
 
 class Reason(StrEnum):
@@ -79,7 +80,12 @@ def decide(loaded: Loaded[Tally, None], message: Message, policy: object, now: d
                 task = (Task(Remind(step=step), now + timedelta(milliseconds=50)),)
             if step in ("work", "work-that-fails"):
                 task = (Task(Labour(step=step)),)
-            return Decision(Reason.COUNTED, after, (HoldReleased(because="counted", decision_id=None),), task)
+            return Decision(
+                Reason.COUNTED,
+                after,
+                (TriggerCleared(plan_version=1, rule="counted", fired=message.meta.event_id, finding="counted"),),
+                task,
+            )
         case PlanIssued():
             return Decision(Reason.PLANNED, replace(state, planned=True))
         case Remind(step=step):

@@ -16,7 +16,7 @@ from chassis.postgres import Conn
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
 from chassis.states import States
-from contracts.escalation import HoldReleased
+from contracts.monitor import TriggerCleared
 
 
 class Reason(StrEnum):
@@ -55,7 +55,7 @@ class Settings(ChassisSettings):
 
 async def build(parts: Parts) -> None:
     parts.applier = Fold(decide, load, save, None, DECISIONS, verifier=parts.verifier)
-    parts.topics = (HoldReleased.topic,)
+    parts.topics = (TriggerCleared.topic,)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from chassis.fold import Fold
 from chassis.postgres import Database
 from chassis.records import Raw
 from chassis.redrive import redrive
-from contracts.escalation import HoldReleased
 from contracts.event import CampaignId, Event, Fact
 from contracts.executor import StepCompleted
 from contracts.inbound import MailEvent, RecipientEventReported
+from contracts.monitor import TriggerCleared
 from tests.builders import CAMPAIGN, HASH, TENANT, fact, plan_issued, record
 from tests.chassis.counting import STATES, Tally, decide, fold
 from tests.conftest import VERIFIER, MakeDb
@@ -215,7 +215,7 @@ async def test_a_caused_event_has_the_same_id_whenever_it_is_made(db_for: MakeDb
         db = await db_for("chassis")
         await consumer(db).apply(records(cause))
         ids.append(await db.pool.fetchval("SELECT event_id FROM event_log"))
-    assert ids[0] == ids[1] == cause.meta.leads_to(HoldReleased, at=cause.meta.occurred_at, source="").event_id
+    assert ids[0] == ids[1] == cause.meta.leads_to(TriggerCleared, at=cause.meta.occurred_at, source="").event_id
 
 
 def test_a_reported_mail_event_is_keyed_by_campaign_and_recipient() -> None:

@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from chassis.decision import Key
 from contracts.codec import decode, encode
-from contracts.escalation import HoldReleased
 from contracts.event import CampaignId
 from contracts.executor import StepCompleted
+from contracts.monitor import TriggerCleared
 from handrail.local import ports, topics
 from handrail.local.sources import Infrastructure
 from tests.builders import TENANT, fact
@@ -89,7 +89,9 @@ async def feed(kafka: str, chance: random.Random) -> dict[CampaignId, list[str]]
 async def witness(kafka: str) -> list[tuple[CampaignId, int, UUID]]:
     """(campaign, sequence, event id) of everything said, as it stands on the topic."""
     seen = []
-    async with AIOKafkaConsumer(HoldReleased.topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(
+        TriggerCleared.topic, bootstrap_servers=kafka, auto_offset_reset="earliest"
+    ) as consumer:
         while batch := await consumer.getmany(timeout_ms=2000, max_records=1000):
             for record in (one for records in batch.values() for one in records):
                 meta = decode(record.topic, record.headers, record.value, verify=lambda *_: False).meta
@@ -104,7 +106,7 @@ async def test_killed_replicas_lose_nothing_and_double_nothing(
 ) -> None:
     db = await db_for("chassis")
     name = await db.pool.fetchval("SELECT current_database()")
-    topics.apply(servers.kafka, {StepCompleted.topic: 3, HoldReleased.topic: 3})
+    topics.apply(servers.kafka, {StepCompleted.topic: 3, TriggerCleared.topic: 3})
     chance = random.Random(SEED)
     with replicas(servers.kafka, servers.postgres.dsn(name), 2, tmp_path) as running:
         feeding = asyncio.create_task(feed(servers.kafka, chance))

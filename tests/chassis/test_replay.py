@@ -16,9 +16,9 @@ from chassis.decision import Key
 from chassis.postgres import Database
 from chassis.replay import Span, unsend
 from contracts.codec import decode, encode
-from contracts.escalation import HoldReleased
 from contracts.event import CampaignId
 from contracts.executor import StepCompleted
+from contracts.monitor import TriggerCleared
 from handrail.local import sources, topics
 from handrail.local.kafka import Kafka
 from handrail.local.sources import Infrastructure
@@ -29,7 +29,7 @@ from tests.chassis.test_consumer import consumer, records, step
 from tests.conftest import MakeDb
 
 CAMPAIGNS = [CampaignId(uuid4()) for _ in range(6)]
-TOPICS = {StepCompleted.topic: 3, HoldReleased.topic: 3}
+TOPICS = {StepCompleted.topic: 3, TriggerCleared.topic: 3}
 SAID = "SELECT count(*) FROM event_log WHERE sent_at IS NOT NULL"
 HEARD = "SELECT coalesce(sum(jsonb_array_length(body->'sequences')), 0) FROM campaign_state"
 
@@ -71,7 +71,7 @@ async def reached(db: Database, sql: str, count: int) -> None:
 async def witness(kafka: str) -> list[tuple[CampaignId, int, UUID]]:
     """(campaign, sequence, event id) of what stands on the topic."""
     seen = []
-    async with AIOKafkaConsumer(HoldReleased.topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as reader:
+    async with AIOKafkaConsumer(TriggerCleared.topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as reader:
         while batch := await reader.getmany(timeout_ms=2000, max_records=1000):
             for record in (one for records in batch.values() for one in records):
                 meta = decode(record.topic, record.headers, record.value, verify=lambda *_: False).meta
@@ -142,7 +142,7 @@ async def test_only_what_the_span_covers_is_said_again(db_for: MakeDb) -> None:
 
     assert await marked(Span()) == [1, 2, 3]
     assert await marked(Span(topics=(StepCompleted.topic,))) == []
-    assert await marked(Span(topics=(HoldReleased.topic,))) == [1, 2, 3]
+    assert await marked(Span(topics=(TriggerCleared.topic,))) == [1, 2, 3]
     assert await marked(Span(since=second)) == [2, 3]
     assert await marked(Span(until=second)) == [1]
     assert await marked(Span(since=first + timedelta(seconds=1), until=second + timedelta(seconds=1))) == [2]
