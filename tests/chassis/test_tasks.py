@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chassis.commands import Commands
 from chassis.decision import Decision, Identity, Key
 from chassis.postgres import Database
-from chassis.tasks import LAST_ATTEMPT, SUSPICIOUS_ATTEMPTS, Worker
+from chassis.tasks import DEADLINE_LEASE, LAST_ATTEMPT, SUSPICIOUS_ATTEMPTS, Worker
 from contracts.event import Tenant
 from tests.builders import CAMPAIGN, TENANT, record
 from tests.chassis.counting import KINDS, STATES, Count, Stop, Tally, fold, reply
@@ -60,6 +61,17 @@ async def test_work_whose_worker_died_is_done_again_after_the_lease(db_for: Make
     await db.pool.execute("UPDATE task SET leased_until = clock_timestamp()")
     assert await work_all(db) == 1
     assert (await tally(db)).order == ("work", "worked-work")
+
+
+@pytest.mark.parametrize(("name", "lease"), [("remind-me", DEADLINE_LEASE), ("work", timedelta(seconds=60))])
+async def test_a_deadline_is_held_for_a_shorter_time_than_work(db_for: MakeDb, name: str, lease: timedelta) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step(name)))
+    await due_now(db)
+    before = await db.pool.fetchval("SELECT clock_timestamp()")
+    assert await worker(db)._lease() is not None
+    after = await db.pool.fetchval("SELECT clock_timestamp()")
+    assert before + lease <= await db.pool.fetchval("SELECT leased_until FROM task") <= after + lease
 
 
 async def test_a_result_that_comes_after_its_lease_changes_nothing(db_for: MakeDb) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic_settings import SettingsConfigDict
@@ -12,12 +13,15 @@ from chassis.decision import Decision, Loaded, Message
 from chassis.main import main
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
+from contracts.escalation import HoldReleased
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
 from tests.chassis import counting
-from tests.chassis.counting import KINDS, Tally
+from tests.chassis.counting import KINDS, Remind, Tally
 
 KILLS, LOOPS, DEAF, RAISES = "kills", "loops", "deaf", "raises"
+TIMER = "timer-"
+"""What is reminded of a step so named also says so."""
 
 
 class Settings(ChassisSettings):
@@ -29,10 +33,13 @@ class Settings(ChassisSettings):
 
 
 def decide(loaded: Loaded[Tally, None], message: Message, policy: Settings, now: datetime) -> Decision[Tally, None]:
+    decision = counting.decide(loaded, message, policy, now)
     match message.body:
         case StepCompleted(step=step) if not policy.mended:
             _harm(step)
-    return counting.decide(loaded, message, policy, now)
+        case Remind(step=step) if step.startswith(TIMER):
+            return replace(decision, events=(HoldReleased(because="reminded", decision_id=None),))
+    return decision
 
 
 def _harm(step: str) -> None:

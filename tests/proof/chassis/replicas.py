@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 
 from chassis.migrate import migrate
+from contracts.escalation import HoldReleased
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
 from handrail.keys import AUDIENCE, ISSUER, Keys, dev_token, init
@@ -26,6 +27,7 @@ from handrail.local.sources import Infrastructure
 PROGRAM = "tests.proof.chassis.counting"
 ROOT = Path(__file__).parent.parent.parent.parent
 PARTITIONS = 3
+TOPICS = (StepCompleted.topic, RecipientEventReported.topic, HoldReleased.topic)
 Json = Mapping[str, object]
 
 
@@ -36,6 +38,7 @@ class Replicas:
     home: Path
     pool: "asyncpg.Pool[asyncpg.Record]"
     variables: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
     count: int
     ports: Sequence[int]
     deaths: Counter[str] = field(default_factory=Counter)
@@ -51,7 +54,8 @@ class Replicas:
 
     def start(self) -> None:
         for name, port in zip(self.names, self.ports, strict=True):
-            env = self._environment | {"COUNTING_REPLICA": name, "COUNTING_HTTP_PORT": str(port)}
+            own = {"COUNTING_REPLICA": name, "COUNTING_HTTP_PORT": str(port)}
+            env = {**self._environment, **own, **self.environments.get(name, {})}
             argv = [sys.executable, "-m", PROGRAM, "run"]
             self._processes.start(Program(name, argv, self.home / f"{name}.log", env, port, SERVICE))
 
@@ -123,16 +127,23 @@ class Replicas:
 
 @asynccontextmanager
 async def replicas(
-    servers: Infrastructure, home: Path, count: int, variables: Mapping[str, str] | None = None
+    servers: Infrastructure,
+    home: Path,
+    count: int,
+    variables: Mapping[str, str] | None = None,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Replicas]:
-    """Replicas on a database of their own, consuming from a group of their own; everything is gone afterwards."""
+    """Replicas on a database of their own; everything is gone afterwards.
+
+    `variables` are for all of them, `environments` for single ones by name.
+    """
     name = f"proof_{uuid4().hex}"
     dsn = servers.postgres.create_database(name)
     await migrate(dsn, ("chassis",))
-    topics.apply(servers.kafka, dict.fromkeys((StepCompleted.topic, RecipientEventReported.topic), PARTITIONS))
+    topics.apply(servers.kafka, dict.fromkeys(TOPICS, PARTITIONS))
     init(home / "keys")
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=4)
-    running = Replicas(servers.kafka, dsn, home, pool, variables or {}, count, ports.free(count))
+    running = Replicas(servers.kafka, dsn, home, pool, variables or {}, environments or {}, count, ports.free(count))
     running.start()
     try:
         await running.ready()

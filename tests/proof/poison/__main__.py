@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from handrail.local.sources import infrastructure
+from tests.proof.chassis.counting import DEAF
+from tests.proof.poison.deadly import HARMS, harm
 from tests.proof.poison.spoiling import spoil
 
 
@@ -15,14 +17,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof.poison")
     parser.add_argument("--count", type=int, default=5000, help="spoilt records, with as many good ones")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--deaf", action="store_true", help="also a record that hangs: it takes minutes")
     said = parser.parse_args()
     with (
         TemporaryDirectory(prefix="handrail-proof-", ignore_cleanup_errors=True) as home,
         infrastructure(Path(home) / "servers", fsync=False) as servers,
     ):
-        verdict = asyncio.run(spoil(servers, Path(home) / "spoil", seed=said.seed, count=said.count))
-        print(verdict.text(), flush=True)
-    return 0 if verdict.holds else 1
+        spoilt = asyncio.run(spoil(servers, Path(home) / "spoil", seed=said.seed, count=said.count))
+        print(spoilt.text(), flush=True)
+        harms = (*HARMS, DEAF) if said.deaf else HARMS
+        harmful = asyncio.run(harm(servers, Path(home) / "harm", seed=said.seed, harms=harms))
+        print(harmful.text(), flush=True)
+    return 0 if spoilt.holds and harmful.holds else 1
 
 
 if __name__ == "__main__":

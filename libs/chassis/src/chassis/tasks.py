@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 SUSPICIOUS_ATTEMPTS = 10
 """A task begun so often may be what kills its worker: it waits for its lease to end, and the others have that time."""
+DEADLINE_LEASE = timedelta(seconds=10)
+"""A deadline is decided at once: nobody need wait longer for one whose worker died."""
 LAST_ATTEMPT = 20
 """Begun more often than this, a task has killed its worker too often: it is not begun again."""
 
@@ -40,7 +42,8 @@ WITH due AS (
      LIMIT 1
        FOR UPDATE OF t, c SKIP LOCKED
 )
-UPDATE task SET lease = $1, leased_until = clock_timestamp() + $2, leased_by = $3, attempts = attempts + 1
+UPDATE task SET lease = $1, leased_by = $3, attempts = attempts + 1,
+                leased_until = clock_timestamp() + CASE WHEN kind = ANY($4::text[]) THEN $5::interval ELSE $2 END
   FROM due
  WHERE task.id = due.id
 RETURNING task.*, task.body::text AS text, clock_timestamp() - task.due_at AS late
@@ -164,6 +167,10 @@ class Worker:
         async with self.db.pool.acquire() as conn:
             return await conn.fetchval(_EXTEND, leased.id, leased.lease, self.lease_time) is not None
 
+    @property
+    def _deadlines(self) -> list[str]:
+        return [name for name, kind in self.kinds.items() if kind.work is None]
+
     async def measure(self) -> None:
         async with self.db.pool.acquire() as conn:
             overdue = {row["kind"]: row["count"] for row in await conn.fetch(_OVERDUE)}
@@ -178,7 +185,7 @@ class Worker:
     async def _lease(self) -> Leased | None:
         lease = uuid4()
         async with self.db.pool.acquire() as conn, conn.transaction():
-            row = await conn.fetchrow(_LEASE, lease, self.lease_time, self.replica)
+            row = await conn.fetchrow(_LEASE, lease, self.lease_time, self.replica, self._deadlines, DEADLINE_LEASE)
         if row is None:
             return None
         TIMER_DELAY.observe(max(0.0, row["late"].total_seconds()))
