@@ -7,13 +7,22 @@ from datetime import date, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from contracts.event import Count, Instant, Money, Name, Share, Subject, Text, Value
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=400))]
+
+
+def _on_the_minute(clock: time) -> time:
+    if clock.tzinfo is not None or clock.second or clock.microsecond:
+        raise ValueError("a time of the recipient's own clock, hours and minutes: 22:00")
+    return clock
+
+
+LocalTime = Annotated[time, AfterValidator(_on_the_minute)]
 
 
 class Part(Value):
@@ -139,8 +148,8 @@ class Frequency(Part):
 class QuietHours(Part):
     """Local time of the recipient in which nothing is sent; `starts == ends` means none."""
 
-    starts: time
-    ends: time
+    starts: LocalTime
+    ends: LocalTime
     confirmed: bool
 
 
