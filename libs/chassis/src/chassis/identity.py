@@ -1,20 +1,29 @@
 """Who asks: known from a verified bearer token only, never from a body."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import jwt
+from jwt.types import Options
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 
+from chassis.clock import utc_now
 from chassis.decision import Identity
 from chassis.problems import Problem
 from contracts.event import Subject
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
+AHEAD_SECONDS = 30.0
+"""So far may the issuer's clock be ahead of ours; a token's end is taken as it says."""
+
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+"""Since 1970."""
 
 
 class Claims(BaseModel):
@@ -27,6 +36,9 @@ class Claims(BaseModel):
     """One tenant: nobody's token is everybody's."""
     roles: list[str] = Field(default_factory=list)
     kind: str = ""
+    exp: Seconds
+    nbf: Seconds = 0.0
+    iat: Seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,14 @@ class Gate:
     issuer: str
     audience: str
     keys: Mapping[str, jwt.PyJWK]
+    now: Callable[[], datetime] = utc_now
 
     @staticmethod
-    def from_settings(issuer: str, audience: str, keys: Path | None) -> "Gate":
+    def from_settings(issuer: str, audience: str, keys: Path | None, now: Callable[[], datetime] = utc_now) -> "Gate":
         if keys is None:
-            return Gate(issuer, audience, {})
+            return Gate(issuer, audience, {}, now)
         found = jwt.PyJWKSet.from_dict(json.loads(keys.read_text()))
-        return Gate(issuer, audience, {key.key_id: key for key in found.keys if key.key_id})
+        return Gate(issuer, audience, {key.key_id: key for key in found.keys if key.key_id}, now)
 
     def identify(self, request: Request) -> Identity:
         """The sender of `request`. Raises Problem 401."""
@@ -63,9 +76,10 @@ class Gate:
                 algorithms=ALGORITHMS,
                 audience=self.audience,
                 issuer=self.issuer,
-                options={"require": ["exp", "sub", "iss", "aud"]},
+                options=_OPTIONS,
             )
             said = Claims.model_validate(claims)
+            _in_force(said, self.now().timestamp())
             return Identity(subject=said.sub, tenant=said.tenant, roles=tuple(said.roles), human=said.kind == "human")
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
@@ -76,6 +90,21 @@ class Gate:
             raise Problem(
                 401, f"the token does not hold: {error}", field="authorization", fix="get a new token"
             ) from None
+
+
+_OPTIONS: Options = {
+    "require": ["exp", "sub", "iss", "aud"],
+    "verify_exp": False,  # the library would ask the wall clock of this process
+    "verify_nbf": False,
+    "verify_iat": False,
+}
+
+
+def _in_force(said: Claims, now: float) -> None:
+    if said.exp <= now:
+        raise jwt.ExpiredSignatureError("it has expired")
+    if max(said.nbf, said.iat) > now + AHEAD_SECONDS:
+        raise jwt.ImmatureSignatureError("it is not in force yet")
 
 
 def require(identity: Identity, *roles: str) -> None:

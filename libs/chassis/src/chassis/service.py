@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +26,7 @@ from starlette.types import Message as ASGIMessage
 
 from chassis import crashpoints, dead_letters
 from chassis.bounds import breathe
+from chassis.clock import Clock
 from chassis.cluster import Watch, cluster_id, settle
 from chassis.commands import Commands
 from chassis.consumer import Consumer
@@ -53,6 +55,7 @@ class Parts:
     db: Database
     gate: Gate
     verifier: Verifier
+    clock: Clock = field(default_factory=Clock)
     applier: Applier | None = None
     topics: Sequence[str] = ()
     routes: Sequence[BaseRoute] = ()
@@ -91,12 +94,15 @@ async def connected(name: str, settings: ChassisSettings, build: Build) -> Async
     async with asyncpg.create_pool(
         settings.dsn.get_secret_value(), min_size=1, max_size=settings.pool_size, command_timeout=60
     ) as pool:
+        clock = Clock()
+        await clock.look(pool)
         parts = Parts(
             name=name,
             settings=settings,
             db=Database(pool, name, signer),
-            gate=Gate.from_settings(settings.auth_issuer, settings.auth_audience, settings.auth_keys),
+            gate=Gate.from_settings(settings.auth_issuer, settings.auth_audience, settings.auth_keys, clock.now),
             verifier=Verifier.from_file(settings.signature_keys),
+            clock=clock,
         )
         await build(parts)
         yield parts
@@ -139,7 +145,9 @@ class Service:
         if parts.worker is not None:
             runs.append(parts.worker.run)
         watch = Watch(parts.settings.kafka, self.cluster, self._cut_off)
-        self.endless = [asyncio.create_task(_forever(run)) for run in (breathe, watch.run, *parts.background)]
+        follow = partial(parts.clock.follow, parts.db.pool)
+        endless: Sequence[Callable[[], Awaitable[None]]] = (breathe, watch.run, follow, *parts.background)
+        self.endless = [asyncio.create_task(_forever(run)) for run in endless]
         self.loops = [*(asyncio.create_task(_forever(run)) for run in runs), *self.endless]
         BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.clock import utc_now
 from chassis.decision import Key
 from chassis.doors import raw_body
 from chassis.identity import require
@@ -53,7 +52,7 @@ class Api:
 
     async def hook(self, request: Request) -> Response:
         body = await raw_body(request, sendgrid.LIMIT_BYTES)
-        now = utc_now()
+        now = self.parts.clock.now()
         try:
             self.webhook.verify(request.headers, body, now)
         except Problem:
