@@ -13,7 +13,7 @@ from chassis.decision import Decision, Loaded, Message
 from chassis.main import main
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
-from contracts.escalation import HoldReleased
+from contracts.escalation import HoldPlaced
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
 from tests.chassis import counting
@@ -38,7 +38,7 @@ def decide(loaded: Loaded[Tally, None], message: Message, policy: Settings, now:
         case StepCompleted(step=step) if not policy.mended:
             _harm(step)
         case Remind(step=step) if step.startswith(TIMER):
-            return replace(decision, events=(HoldReleased(because="reminded", decision_id=None),))
+            return replace(decision, events=(HoldPlaced(because="reminded", decision_id=None, until=None),))
     return decision
 
 

@@ -16,7 +16,7 @@ import asyncpg
 import httpx
 
 from chassis.migrate import migrate
-from contracts.escalation import HoldReleased
+from contracts.escalation import HoldPlaced
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
 from handrail.keys import AUDIENCE, ISSUER, Keys, dev_token, init
@@ -27,7 +27,7 @@ from handrail.local.sources import Infrastructure
 PROGRAM = "tests.proof.chassis.counting"
 ROOT = Path(__file__).parent.parent.parent.parent
 PARTITIONS = 3
-TOPICS = (StepCompleted.topic, RecipientEventReported.topic, HoldReleased.topic)
+TOPICS = (StepCompleted.topic, RecipientEventReported.topic, HoldPlaced.topic)
 Json = Mapping[str, object]
 
 
