@@ -4,10 +4,13 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from contracts.escalation import HoldPlaced
+from contracts.framing import named
 from handrail.local.sources import Infrastructure
 from tests.builders import TENANT
 from tests.proof.chassis.counting import TIMER
@@ -24,12 +27,18 @@ SELECT id, $1, campaign, 'remind', jsonb_build_object('step', step), id, id, clo
   FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::interval[]) AS row (id, campaign, step, after)
 """
 _SOME_AHEAD = "SELECT EXISTS (SELECT 1 FROM task WHERE due_at > clock_timestamp())"
-_FIRED = """
-SELECT task.id, task.due_at, task.done_at, said.logged_at
-  FROM task
-  LEFT JOIN (SELECT convert_from(headers[array_position(headers, 'ce_causationid') + 1], 'UTF8')::uuid AS id, logged_at
-               FROM event_log) AS said USING (id)
-"""
+_TASKS = "SELECT id, due_at, done_at FROM task"
+_SAID = "SELECT event_id, logged_at FROM event_log"
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A timer, and when by the database's clock its event was written."""
+
+    id: UUID
+    due_at: datetime
+    done_at: datetime
+    said_at: datetime | None
 
 
 async def fire(
@@ -62,22 +71,30 @@ async def fire(
             while await running.pool.fetchval("SELECT count(*) FROM task WHERE done_at IS NULL"):
                 await asyncio.sleep(0.2)
         verdict.note("all fired")
-        rows = await running.pool.fetch(_FIRED)
+        every_one = await _fired(running)
         fired = Counter(step for order in (await running.orders()).values() for step in order)
         verdict.covered = {"timers": count, "kills": running.deaths.total()}
         verdict.measured["lateness"] = percentiles(
-            [(row["logged_at"] - row["due_at"]).total_seconds() for row in rows if row["logged_at"]]
+            [(one.said_at - one.due_at).total_seconds() for one in every_one if one.said_at]
         )
         verdict.found = {
             "a timer did not fire": [n for n in range(count) if not fired[f"reminded-{TIMER}{n}"]],
             "a timer fired twice": [step for step, times in fired.items() if times > 1],
             "a timer fired before its time": [
-                row["id"] for row in rows if row["logged_at"] and min(row["logged_at"], row["done_at"]) < row["due_at"]
+                one.id for one in every_one if one.said_at and min(one.said_at, one.done_at) < one.due_at
             ],
-            "a timer's event was not written": [row["id"] for row in rows if row["logged_at"] is None],
+            "a timer's event was not written": [one.id for one in every_one if one.said_at is None],
         }
         verdict.trials = count
     return verdict
+
+
+async def _fired(running: Replicas) -> list[Fired]:
+    said = {row["event_id"]: row["logged_at"] for row in await running.pool.fetch(_SAID)}
+    return [
+        Fired(row["id"], row["due_at"], row["done_at"], said.get(named(str(row["id"]), HoldPlaced.type, "0")))
+        for row in await running.pool.fetch(_TASKS)
+    ]
 
 
 async def _set(running: Replicas, chance: random.Random, count: int, seconds: float) -> None:
