@@ -13,9 +13,9 @@ from chassis.decision import Decision, Loaded, Message
 from chassis.main import main
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
-from contracts.escalation import HoldPlaced
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
+from contracts.monitor import TriggerCleared
 from tests.chassis import counting
 from tests.chassis.counting import KINDS, Remind, Tally
 
@@ -38,7 +38,8 @@ def decide(loaded: Loaded[Tally, None], message: Message, policy: Settings, now:
         case StepCompleted(step=step) if not policy.mended:
             _harm(step)
         case Remind(step=step) if step.startswith(TIMER):
-            return replace(decision, events=(HoldPlaced(because="reminded", decision_id=None, until=None),))
+            said = TriggerCleared(plan_version=1, rule="reminded", fired=message.meta.event_id, finding=step)
+            return replace(decision, events=(said,))
     return decision
 
 

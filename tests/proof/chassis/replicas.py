@@ -16,9 +16,9 @@ import asyncpg
 import httpx
 
 from chassis.migrate import migrate
-from contracts.escalation import HoldPlaced
 from contracts.executor import StepCompleted
 from contracts.inbound import RecipientEventReported
+from contracts.monitor import TriggerCleared
 from handrail.keys import AUDIENCE, ISSUER, Keys, dev_token, init
 from handrail.local import ports, topics
 from handrail.local.processes import SERVICE, Processes, Program
@@ -27,7 +27,7 @@ from handrail.local.sources import Infrastructure
 PROGRAM = "tests.proof.chassis.counting"
 ROOT = Path(__file__).parent.parent.parent.parent
 PARTITIONS = 3
-TOPICS = (StepCompleted.topic, RecipientEventReported.topic, HoldPlaced.topic)
+TOPICS = (StepCompleted.topic, RecipientEventReported.topic, TriggerCleared.topic)
 Json = Mapping[str, object]
 
 

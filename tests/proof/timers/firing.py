@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from contracts.escalation import HoldPlaced
 from contracts.framing import named
+from contracts.monitor import TriggerCleared
 from handrail.local.sources import Infrastructure
 from tests.builders import TENANT
 from tests.proof.chassis.counting import TIMER
@@ -92,7 +92,7 @@ async def fire(
 async def _fired(running: Replicas) -> list[Fired]:
     said = {row["event_id"]: row["logged_at"] for row in await running.pool.fetch(_SAID)}
     return [
-        Fired(row["id"], row["due_at"], row["done_at"], said.get(named(str(row["id"]), HoldPlaced.type, "0")))
+        Fired(row["id"], row["due_at"], row["done_at"], said.get(named(str(row["id"]), TriggerCleared.type, "0")))
         for row in await running.pool.fetch(_TASKS)
     ]
 
