@@ -153,7 +153,7 @@ class ApprovalRefused(CaseEventBase):
 
 
 class VoteRefused(CaseEventBase):
-    """Somebody's word on a case did not count, and why: an agent's, the author's, a stranger's, or one come too late."""
+    """Somebody's word on a case did not count, and why: an agent's, the author's, a stranger's, or one too late."""
 
     type: ClassVar[str] = "io.handrail.vote.refused.v1"
     decision_id: UUID | None
