@@ -140,6 +140,7 @@ class Settings(ChassisSettings):
 async def build(parts: Parts) -> None:
     parts.applier = fold(verifier=parts.verifier)
     parts.topics = (StepCompleted.topic,)
+    parts.says = (TriggerCleared.topic,)
     parts.kinds = KINDS
 
 

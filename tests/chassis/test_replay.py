@@ -1,10 +1,8 @@
 """Kafka is disposable: its data is deleted, a new cluster stands in its place, and nothing is lost or done twice."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -19,7 +17,7 @@ from contracts.codec import decode, encode
 from contracts.event import CampaignId
 from contracts.executor import StepCompleted
 from contracts.monitor import TriggerCleared
-from handrail.local import sources, topics
+from handrail.local import topics
 from handrail.local.kafka import Kafka
 from handrail.local.sources import Infrastructure
 from tests.builders import TENANT, fact
@@ -32,21 +30,6 @@ CAMPAIGNS = [CampaignId(uuid4()) for _ in range(6)]
 TOPICS = {StepCompleted.topic: 3, TriggerCleared.topic: 3}
 SAID = "SELECT count(*) FROM event_log WHERE sent_at IS NOT NULL"
 HEARD = "SELECT coalesce(sum(jsonb_array_length(body->'sequences')), 0) FROM campaign_state"
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[Kafka]:
-    """A broker that may be destroyed, where it is a process; containers and given servers are not."""
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        TemporaryDirectory(prefix="handrail-replay-", ignore_cleanup_errors=True) as home,
-    ):
-        environment.setenv(sources.FORCED, "processes")
-        environment.delenv(sources.KAFKA, raising=False)
-        environment.setenv(sources.POSTGRES, "postgresql://not.needed/here")
-        with sources.infrastructure(Path(home), fsync=False) as started:
-            assert started.kafka_process is not None
-            yield started.kafka_process
 
 
 async def dsn(servers: Infrastructure, db: Database) -> str:

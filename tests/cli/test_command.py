@@ -17,6 +17,7 @@ DECISION = "11111111-1111-5111-8111-111111111111"
 COMMANDS = (
     "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "brief", "campaign", "case", "people", "explain",
     "audit", "kill", "dead-letters", "events", "demo", "replay",
+    "recover",
 )  # fmt: skip
 
 
@@ -51,6 +52,9 @@ def test_help_loads_nothing_that_is_slow() -> None:
         (("dead-letters", "list", "nothing"), 2, "there is no service 'nothing'"),
         (("replay", "--service", "nothing"), 2, "there is no service 'nothing'"),
         (("replay", "--service", "monitor"), 3, "nobody said where monitor's database is"),
+        (("recover", "--service", "nothing"), 2, "there is no service 'nothing'"),
+        (("dev", "backup", "monitor", "file"), 3, "no database of 'monitor'"),
+        (("dev", "restore", "monitor", "nowhere"), 2, "there is no file nowhere"),
         (("dev", "stop"), 3, "nothing was started in"),
         (("dev", "start", "tower"), 3, "nothing was started in"),
         (("dev", "new-kafka"), 3, "no Kafka of"),

@@ -36,6 +36,7 @@ from executor.effects import (
     Dispatched,
     OptionFound,
     OptionsAssembled,
+    RememberStop,
     Shared,
     Switch,
     Uncertain,
@@ -83,6 +84,7 @@ class Story:
     switch: Switch | None = None
     killed: bool = False
     tests: tuple[datetime, ...] = ()
+    stopped: RememberStop | None = None
 
     def tell(self, body: Value | TaskFailed, **about: Any) -> Decision[Campaign, Shared]:
         """Decide about `body`; a grant is validly signed unless `about` says otherwise."""
@@ -91,7 +93,7 @@ class Story:
         record = ((("ce_type", b"signed"),), b"grant") if signed else None
         loaded = Loaded(
             self.state,
-            Shared(self.suppressed, self.uncertain, self.switch, self.killed, self.tests),
+            Shared(self.suppressed, self.uncertain, self.switch, self.killed, self.tests, self.stopped),
             {self.issued.plan.version: self.issued},
         )
         decision = decide(loaded, Message(meta(when=self.now, **about), body, record), None, self.now)

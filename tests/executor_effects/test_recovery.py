@@ -16,7 +16,7 @@ from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from executor import changes
 from executor.effects import SeeEvidence
-from executor.journal import Intent, Journal, Trace, read, writer_is_gone
+from executor.journal import Intent, Journal, StillWritten, Trace, everything, read, writer_is_gone
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
 from tests.builders import CAMPAIGN, HASH, T0, TENANT
@@ -239,3 +239,38 @@ async def test_a_killed_sender_sends_nothing_twice_and_forgets_nobody(
     assert len(uncertain) == 4
     assert uncertain <= begun
     assert set((await states(db, send)).values()) == {"unknown", "succeeded"}
+
+
+Episode = tuple[str, ...]
+
+
+@pytest.mark.parametrize(
+    ("files", "outcome"),
+    [
+        ([("succeeded",)], "succeeded"),
+        ([("again", "succeeded")], "succeeded"),
+        ([("again",)], "again"),
+        ([("again", "failed_definite")], "failed_definite"),
+        ([("again", "")], "unknown"),
+        ([("",), ("failed_definite",)], "unknown"),
+        ([("succeeded",), ("again",)], "succeeded"),
+        ([("unknown",), ("again",)], "unknown"),
+        ([("again",), ("succeeded",), ("again",)], "succeeded"),
+    ],
+)
+def test_all_journals_together_know_the_worst(tmp_path: Path, files: list[Episode], outcome: str) -> None:
+    """Each word is a beginning and how it ended; nothing is a process that was killed."""
+    made = intent(uuid4())
+    for number, episodes in enumerate(files):
+        journal = Journal(tmp_path, f"{number}.jsonl")
+        for end in episodes:
+            journal.begin(made)
+            if end:
+                journal.end(made.effect_id, end, "as told")
+        journal.close()
+    own = Journal(tmp_path, "own.jsonl")
+    found = everything(tmp_path, but="own.jsonl")
+    assert {effect: (one.outcome, one.intent) for effect, one in found.items()} == {made.effect_id: (outcome, made)}
+    with pytest.raises(StillWritten):
+        everything(tmp_path, but="")
+    own.close()

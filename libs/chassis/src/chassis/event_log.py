@@ -18,6 +18,7 @@ from contracts.event import Event, Fact, Meta
 
 if TYPE_CHECKING:
     from chassis.postgres import Conn
+    from chassis.records import Raw
 
 SHARDS = 16
 """The relay works shard by shard; a campaign is always in the same one."""
@@ -37,6 +38,12 @@ SELECT i, t, c, o, e, s, k, shard, h::json, v
               $9::text[], $10::bytea[]) WITH ORDINALITY AS row (i, t, c, o, e, s, k, shard, h, v, place)
  ORDER BY place
 ON CONFLICT (event_id) DO NOTHING
+"""
+_PUT_BACK = """
+INSERT INTO event_log (event_id, tenant, campaign_id, topic, epoch, sequence, key, shard, headers, value, logged_at,
+                       sent_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10, $11, clock_timestamp())
+ON CONFLICT DO NOTHING
 """
 
 Stream: TypeAlias = tuple[str, str, UUID]
@@ -76,13 +83,26 @@ async def write(conn: "Conn", said: Sequence[Said], source: str, signer: Signer 
         await conn.execute(_WRITE, *zip(*rows, strict=True))
 
 
+async def put_back(conn: "Conn", said: Sequence[tuple["Raw", Fact[Event]]]) -> None:
+    """Write what a restored database has forgotten, as it stands on Kafka: it is sent already."""
+    rows = [
+        (
+            fact.meta.event_id, fact.meta.tenant, fact.meta.campaign_id, raw.topic, fact.meta.epoch,
+            fact.meta.sequence, raw.key or b"", crc32(fact.meta.campaign_id.bytes) % SHARDS, _text_of(raw.headers),
+            raw.value, fact.meta.occurred_at,
+        )
+        for raw, fact in said
+    ]  # fmt: skip
+    await conn.executemany(_PUT_BACK, rows)
+
+
 def headers_of(text: str) -> list[Header]:
     """Headers as Kafka takes them, from what a row keeps."""
     return [(name, value.encode()) for name, value in json.loads(text).items()]
 
 
 def _text_of(headers: Sequence[Header]) -> str:
-    return json.dumps({name: value.decode() for name, value in headers})
+    return json.dumps({name: value.decode(errors="replace") for name, value in headers})
 
 
 async def _numbered(conn: "Conn", said: Sequence[Said], source: str) -> list[Fact[Event]]:

@@ -13,6 +13,7 @@ from chassis import dead_letters
 from chassis.cluster import UnknownCluster
 from chassis.crashpoints import Point
 from chassis.migrate import migrate
+from chassis.recover import CannotRecover, Own, Rewound
 from chassis.redrive import redrive
 from chassis.replay import Span, replay
 from chassis.service import Build, connected, serve
@@ -30,13 +31,18 @@ def main(name: str, settings: type[ChassisSettings], build: Build, points: type[
     if args.command == "run":
         try:
             uvloop.run(serve(name, chosen, build))
-        except UnknownCluster as unknown:
-            sys.exit(str(unknown))
+        except (UnknownCluster, Rewound) as refused:
+            sys.exit(str(refused))
     elif args.command == "migrate":
         applied = asyncio.run(migrate(chosen.dsn.get_secret_value(), ("chassis", name)))
         _say(f"{name}: {len(applied)} migrations applied")
     elif args.command == "replay":
         asyncio.run(_replay(name, chosen, build, args))
+    elif args.command == "recover":
+        try:
+            asyncio.run(_recover(name, chosen, build))
+        except CannotRecover as refused:
+            sys.exit(str(refused))
     else:
         sys.exit(asyncio.run(_dead_letters(name, chosen, build, args)))
 
@@ -50,6 +56,7 @@ def _arguments(name: str) -> argparse.Namespace:
     again.add_argument("--topic", action="append", default=[], dest="topics", help="of this one; may be repeated")
     again.add_argument("--from", type=moment, dest="since", metavar="TIME", help="kept then or later, RFC 3339")
     again.add_argument("--to", type=moment, dest="until", metavar="TIME", help="and before then")
+    commands.add_parser("recover", help="after a restore from a backup: learn again what the database has forgotten")
     commands.add_parser("crash-points", help="where a proof can end this service, a line each")
     letters = commands.add_parser("dead-letters", help="what could not be processed")
     actions = letters.add_subparsers(dest="action", required=True)
@@ -71,6 +78,13 @@ async def _replay(name: str, settings: ChassisSettings, build: Build, args: argp
     span = Span(tuple(args.topics), args.since, args.until)
     async with connected(name, settings, build) as parts:
         done = await replay(parts.db, settings.kafka, span, parts.kept_records)
+    _say(json.dumps({"service": name, **asdict(done)}))
+
+
+async def _recover(name: str, settings: ChassisSettings, build: Build) -> None:
+    async with connected(name, settings, build) as parts:
+        own = Own(parts.db, settings.kafka, parts.says, parts.verifier)
+        done = await own.recover(parts.topics, parts.relearn)
     _say(json.dumps({"service": name, **asdict(done)}))
 
 

@@ -35,12 +35,14 @@ from chassis.identity import Gate
 from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, INGRESS
 from chassis.postgres import AWAY, Database
 from chassis.problems import Problem, answer_problem
+from chassis.recover import Own, Relearn
 from chassis.relay import Relay
 from chassis.replay import KeptRecords
 from chassis.settings import ChassisSettings
 from chassis.signatures import Signer, Verifier
 from chassis.tasks import Kind, Worker
 from chassis.telemetry import set_up_logs, set_up_traces
+from contracts.catalogue import OWNERS
 from contracts.signing import speaks_for
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,10 @@ class Parts:
     """Loops that run as long as the service does; one that ends takes liveness with it."""
     measures: Sequence[Callable[[], Awaitable[None]]] = ()
     """Set gauges from the database before each scrape, at most every five seconds."""
+    says: Sequence[str] = ()
+    """The topics that this service owns."""
+    relearn: Relearn | None = None
+    """What a recovery does beyond putting back what was said."""
     kept_records: KeptRecords | None = None
     """Of others, as they came: a replay sends them too."""
     worker: Worker | None = None
@@ -103,6 +109,7 @@ async def connected(name: str, settings: ChassisSettings, build: Build) -> Async
             gate=Gate.from_settings(settings.auth_issuer, settings.auth_audience, settings.auth_keys, clock.now),
             verifier=Verifier.from_file(settings.signature_keys),
             clock=clock,
+            says=tuple(topic for topic, owner in OWNERS.items() if owner == name),
         )
         await build(parts)
         yield parts
@@ -267,6 +274,7 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
         consumer = None
         cluster = await cluster_id(settings.kafka)
         await settle(parts.db, cluster)
+        await Own(parts.db, settings.kafka, parts.says, parts.verifier).settle()
         if parts.applier is not None and parts.topics:
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
             consumer.subscribe(broker, *parts.topics, replica=settings.replica)

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from handrail.cli_identity import HOME, Home, dev_token, directory
-from handrail.cli_terminal import Failure, err, out, progress
+from handrail.cli_terminal import AWAY, USAGE, Failure, err, out, progress
 
 dev = typer.Typer(help="For development on a local system.", no_args_is_help=True)
+Service = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="briefing, executor, monitor, escalation, audit, tower")
+]
+BackupFile = Annotated[Path, typer.Argument(metavar="FILE")]
 Services = Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="All when left out.")]
 
 
@@ -65,6 +69,35 @@ def new_kafka(home: Home = HOME) -> None:
     with progress("replacing Kafka") as say:
         replace_kafka(home, dict.fromkeys(TOPICS, PARTITIONS), say)
     out().print("a new and empty Kafka cluster, at the old address")
+
+
+@dev.command("backup")
+def backup(service: Service, file: BackupFile, home: Home = HOME) -> None:
+    """Write a service's database to a file, with pg_dump; the service may run."""
+    from handrail.local.backups import dump
+
+    dump(_database(home, service), file)
+    out().print(f"{service}'s database is in {file}")
+
+
+@dev.command("restore")
+def restore(service: Service, file: BackupFile, home: Home = HOME) -> None:
+    """Put a service's database back as it was in the file, with pg_restore; the service must be stopped."""
+    from handrail.local.backups import restore as put_back
+
+    if not file.is_file():
+        raise Failure(f"there is no file {file}", USAGE)
+    put_back(_database(home, service), file)
+    out().print(f"{service}'s database is as it was in {file}: say `handrail recover --service {service}`")
+
+
+def _database(home: Path, service: str) -> str:
+    from handrail.local import environment
+
+    known = environment.load(home).get(f"{service}-0", {}).get(f"{service.upper()}_DSN")
+    if known is None:
+        raise Failure(f"no database of {service!r} in {home.resolve()}: start one with `handrail up`", AWAY)
+    return known
 
 
 def _somebody(home: Path, roles: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""`handrail replay`, and what runs a service's own program with the settings of the running system."""
+"""`handrail replay`, `handrail recover`, and what runs a service's own program as the running system is set."""
 
 import os
 import subprocess
@@ -18,6 +18,7 @@ TIMES = ["%Y-%m-%dT%H:%M:%S%z"]
 
 def register(app: typer.Typer) -> None:
     app.command()(replay)
+    app.command()(recover)
 
 
 def replay(
@@ -36,6 +37,11 @@ def replay(
     for name, at in (("--from", since), ("--to", until)):
         arguments += [] if at is None else [name, at.isoformat()]
     of_each(home, service, "replay", *arguments)
+
+
+def recover(service: Some = None, home: Home = HOME) -> None:
+    """After a restore from a backup: learn again what the databases have forgotten. Nothing leaves twice."""
+    of_each(home, service, "recover")
 
 
 def of_each(home: Path, services: list[str] | None, *arguments: str) -> None:

@@ -25,6 +25,7 @@ from executor.mail import Stamp
 from executor.metrics import DECISIONS, KILL_SWITCH, observe
 from executor.planner import Planning, TemplatePlanner
 from executor.preparation import Preparation
+from executor.recover import Recovery
 from executor.remaining import Remaining
 from executor.sends import Sends
 from executor.settings import Settings
@@ -71,6 +72,7 @@ async def build(parts: Parts) -> None:
         verifier=parts.verifier,
         plans=plans,
     )
+    parts.relearn = Recovery(parts.fold, dispatcher.journal).relearn
     parts.topics = (
         PlanIssued.topic,
         ActionCleared.topic,

@@ -12,6 +12,7 @@ from executor.effects import (
     CountTest,
     KeepGrant,
     MarkReported,
+    RememberStop,
     RevokeGrant,
     SeeEvidence,
     SetGuard,
@@ -60,6 +61,14 @@ UPDATE effect_intent AS e SET evidence = row.kind
 """
 
 
+_STOPPED = """
+INSERT INTO forgotten_campaign (tenant, campaign_id, fence, finished) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, campaign_id)
+DO UPDATE SET fence = greatest(forgotten_campaign.fence, excluded.fence),
+              finished = coalesce(excluded.finished, forgotten_campaign.finished)
+"""
+
+
 async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
     """Write `changes` of one campaign, in order; reports of the world in one statement."""
     seen: dict[object, str] = {}
@@ -88,6 +97,8 @@ async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
                 await kill_switch.change(conn, key, scope, switch)
             case CountTest(subject=subject, asked_at=asked_at):
                 await quota.save(conn, key, subject, asked_at)
+            case RememberStop(fence=fence, finished=finished):
+                await conn.execute(_STOPPED, key.tenant, key.campaign, fence, finished)
             case _:
                 assert_never(change)
     if seen:

@@ -10,7 +10,7 @@ from chassis.decision import TaskBody
 from contracts.actions import Effect
 from contracts.codec import Header
 from contracts.event import Count, Domain, Name, RecipientHash, Sha256, Value
-from contracts.executor import KillScope, SuppressionReason
+from contracts.executor import CampaignOutcome, KillScope, SuppressionReason
 
 
 class Dispatch(TaskBody):
@@ -40,6 +40,25 @@ class Dispatched(Value):
     turned_away: Name | None
     """How the tool refused us ourselves, if it did."""
     retry_at: datetime | None
+
+
+class EffectsFound(Value):
+    """After a restore: what became of effects of one wave, and was not told yet."""
+
+    plan_version: int
+    decision_id: UUID
+    wave: int
+    wave_size: Count
+    effects: tuple[Effect, ...]
+
+
+class Recovered(Value):
+    """The database came back from a backup; `lost` says that this campaign went on after it, so much as is known."""
+
+    lost: bool
+    fence: int
+    """The highest that our own events tell of."""
+    finished: CampaignOutcome | None
 
 
 class AssembleOptions(TaskBody):
@@ -163,6 +182,14 @@ class SetSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberStop:
+    """A campaign that a restored database had forgotten begins halted, or is over, when its plan comes again."""
+
+    fence: int
+    finished: CampaignOutcome | None
+
+
+@dataclass(frozen=True, slots=True)
 class CountTest:
     """When a person asked for test mails within the last hour."""
 
@@ -181,6 +208,7 @@ Change: TypeAlias = (
     | MarkReported
     | SetSwitch
     | CountTest
+    | RememberStop
 )
 
 
@@ -206,6 +234,8 @@ class Shared:
     """Whether any kill switch over the campaign is engaged, for what asks about it."""
     tests: tuple[datetime, ...] = ()
     """When the person who asks for a test mail did so before."""
+    stopped: RememberStop | None = None
+    """Of a campaign that a restored database had forgotten, for its plan."""
     changes: tuple[Change, ...] = ()
 
     def asking(self, *changes: Change) -> "Shared":

@@ -7,10 +7,12 @@ first line says all that the intent is: a database that was restored from before
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from contracts.event import Value
@@ -38,6 +40,10 @@ class Intent(Value):
     """Micros that were reserved for it."""
 
 
+class StillWritten(Exception):
+    """A process that may send is alive."""
+
+
 class Trace(StrEnum):
     """What a journal knows of an effect."""
 
@@ -52,6 +58,9 @@ class Found:
     trace: Trace
     outcome: str = ""
     because: str = ""
+
+
+_WEIGHT = {"again": 0, "failed_definite": 1, "skipped": 1, "unknown": 2, "succeeded": 3}
 
 
 class Journal:
@@ -81,21 +90,68 @@ class Journal:
 
 def read(folder: Path, name: str) -> dict[UUID, Found] | None:
     """What the file `name` knows, by effect; None when there is no such file."""
-    try:
-        lines = (folder / name).read_bytes().split(b"\n")
-    except FileNotFoundError:
+    path = folder / name
+    if not path.exists():
         return None
     found: dict[UUID, Found] = {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:  # the last line of a process that was killed while it wrote
-            continue
+    for entry in _entries(path):
         if "begin" in entry:
             found[UUID(entry["begin"])] = Found(Trace.BEGUN)
         elif "end" in entry:
             found[UUID(entry["end"])] = Found(Trace.ENDED, entry["outcome"], entry["because"])
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What all journals together know of an effect that began."""
+
+    intent: Intent | None
+    """None in a line of an older release."""
+    outcome: str
+    """As in the line that ended it, or `unknown`: begun, and no answer in any of them."""
+    because: str
+
+
+def everything(folder: Path, but: str) -> dict[UUID, Known]:
+    """Each effect that ever began, from every file but our own. Raises StillWritten.
+
+    An effect may have begun more than once, in several files; that it left once outweighs all else, that it may have
+    left whatever says that it did not.
+    """
+    found: dict[UUID, Known] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.name == but:
+            continue
+        if not writer_is_gone(folder, path.name):
+            raise StillWritten(f"{path} is being written: stop every executor first")
+        for known in _episodes(path):
+            before = found.get(known[0])
+            if before is None or _WEIGHT[known[1].outcome] >= _WEIGHT[before.outcome]:
+                found[known[0]] = known[1]
+    return found
+
+
+def _episodes(path: Path) -> Iterator[tuple[UUID, Known]]:
+    """Each time that an effect began, with how it ended."""
+    open_: dict[UUID, Intent | None] = {}
+    for entry in _entries(path):
+        if "begin" in entry:
+            intent = entry.get("intent")
+            open_[UUID(entry["begin"])] = None if intent is None else Intent.model_validate(intent)
+        elif "end" in entry:
+            effect = UUID(entry["end"])
+            yield effect, Known(open_.pop(effect, None), entry["outcome"], entry["because"])
+    for effect, begun in open_.items():
+        yield effect, Known(begun, "unknown", "killed_while_sending")
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            yield json.loads(line)
+        except ValueError:  # the last line of a process that was killed while it wrote
+            continue
 
 
 def writer_is_gone(folder: Path, name: str) -> bool:

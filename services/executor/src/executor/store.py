@@ -10,13 +10,15 @@ from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
 from chassis.postgres import Conn
 from chassis.states import States
+from contracts.briefing import PlanIssued
 from contracts.escalation import ApprovalGiven, ApprovalRefused
 from contracts.event import Tenant
+from contracts.executor import CampaignOutcome
 from contracts.inbound import RecipientEventReported
 from executor import changes, kill_switch, quota
 from executor.commands import EngageKillSwitch, ReleaseKillSwitch, SendTest, Unsubscribe
 from executor.domain.state import Campaign
-from executor.effects import Shared, Switch, Uncertain
+from executor.effects import RememberStop, Shared, Switch, Uncertain
 
 STATES = States(TypeAdapter(Campaign))
 SWITCHING = (EngageKillSwitch, ReleaseKillSwitch)
@@ -32,6 +34,7 @@ SELECT tenant, campaign_id, effect_id, recipient_hash, recipient_domain, decisio
  WHERE (tenant, campaign_id, effect_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]))
    AND state = 'unknown'
 """
+_FORGOTTEN = "SELECT fence, finished FROM forgotten_campaign WHERE (tenant, campaign_id) = ($1, $2)"
 _CAMPAIGNS = """
 SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC LIMIT 200
 """
@@ -44,6 +47,7 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
     switches: dict[Key, Switch | None] = {}
     killed: dict[Key, bool] = {}
     tests: dict[Key, tuple[datetime, ...]] = {}
+    stopped: dict[Key, RememberStop] = {}
     people: set[tuple[Tenant, str]] = set()
     effects: set[tuple[Key, UUID]] = set()
     for message in messages:
@@ -58,6 +62,10 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
             case EngageKillSwitch() | ReleaseKillSwitch() as command:
                 key = key_of(message.meta)
                 switches[key] = await kill_switch.known(conn, key, command.scope)
+            case PlanIssued() if (key := key_of(message.meta)) not in states:
+                if row := await conn.fetchrow(_FORGOTTEN, key.tenant, key.campaign):
+                    finished = row["finished"] and CampaignOutcome(row["finished"])
+                    stopped[key] = RememberStop(row["fence"], finished)
             case SendTest() as command:
                 key = key_of(message.meta)
                 killed[key] = await kill_switch.engaged(conn, key)
@@ -75,6 +83,7 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
                 switch=switches.get(key),
                 killed=killed.get(key, False),
                 tests=tests.get(key, ()),
+                stopped=stopped.get(key),
             ),
         )
         for key in keys

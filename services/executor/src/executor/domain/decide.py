@@ -33,7 +33,7 @@ from executor.commands import (
     Unsubscribe,
     WaiveItem,
 )
-from executor.domain import granting, halting, people, preparing, sending, switching, testing
+from executor.domain import granting, halting, people, preparing, recovering, sending, switching, testing
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
 from executor.drafts import (
@@ -46,7 +46,7 @@ from executor.drafts import (
     SendTestMail,
     SentTest,
 )
-from executor.effects import AssembleOptions, Dispatch, Dispatched, OptionsAssembled, Shared
+from executor.effects import AssembleOptions, Dispatch, Dispatched, EffectsFound, OptionsAssembled, Recovered, Shared
 
 
 def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: datetime) -> Ruling:
@@ -71,6 +71,10 @@ def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: 
             return people.unsubscribed(here, body)
         case RecipientEventReported():
             return people.reported(here, body)
+        case Recovered():
+            return recovering.recovered(here, body)
+        case EffectsFound():
+            return recovering.found(here, body)
         case _:
             if here.state is None:
                 return Decision(Reason.NOTED, None)

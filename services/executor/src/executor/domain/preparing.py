@@ -17,7 +17,7 @@ from contracts.executor import (
 )
 from executor.candidates import PlanSend, SendPlanned, Way
 from executor.commands import WaiveItem
-from executor.domain import halting, proposing
+from executor.domain import halting, proposing, recovering
 from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
 from executor.domain.state import Artefact, Audience, Campaign, Failure, Reason
@@ -41,6 +41,9 @@ def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:
     )
     state, moved = to_stage(state, CampaignStage.EXECUTION, "plan_issued")
     tasks = tuple(Task(DraftMail(artefact=name, plan_version=version, revision=1)) for name in sorted(SEGMENTS))
+    if here.shared.stopped is not None:
+        events = (WorkBegun(plan_version=version), *moved)
+        return recovering.begun_again(here, state, here.shared.stopped, events, tasks)
     shared = here.shared.asking(SetGuard(fence=0, halted=False))
     return Decision(Reason.WORK_BEGUN, state, (WorkBegun(plan_version=version), *moved), tasks, shared)
 

@@ -19,7 +19,7 @@ from contracts.plan import Trigger
 from executor.domain import halting
 from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done, to_stage
 from executor.domain.state import Campaign, Reason, Sending
-from executor.effects import AbandonPlanned, Dispatch, Dispatched, MarkReported, SetGuard
+from executor.effects import AbandonPlanned, Dispatch, Dispatched, EffectsFound, MarkReported, SetGuard
 
 WAITING = frozenset({"killed", "parked", "not_yet"})
 """Reasons of the guard that pass by themselves."""
@@ -52,13 +52,13 @@ def dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
 def _dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
     sending = state.sending
     if sending is None or sending.decision_id != done.decision_id:
-        return Decision(Reason.NOTED, state, tuple(_recorded(state, done, done.wave_size)))
+        return Decision(Reason.NOTED, state, tuple(recorded(state.plan_version, done, done.wave_size)))
     size = sending.waves.get(done.wave, done.wave_size)
-    sending = _counted(sending, done.effects)
+    sending = counted(sending, done.effects)
     if sending.wave_done or done.wave != sending.wave:  # the end of a wave counts once
-        return Decision(Reason.NOTED, replace(state, sending=sending), tuple(_recorded(state, done, size)))
+        return Decision(Reason.NOTED, replace(state, sending=sending), tuple(recorded(state.plan_version, done, size)))
     wave_done = done.left_in_wave == 0 and done.refused is None
-    events = _recorded(state, done, size, wave_done)
+    events = recorded(state.plan_version, done, size, wave_done)
     away = sending.turned_away + 1 if done.turned_away else 0
     sending = replace(sending, wave_done=wave_done, turned_away=away)
     state = replace(state, sending=sending)
@@ -130,12 +130,13 @@ def _settling(state: Campaign, sending: Sending, done: Dispatched) -> tuple[Task
     return (Task(dispatch_of(state, sending), done.retry_at),) if done.unsettled else ()
 
 
-def _recorded(state: Campaign, done: Dispatched, size: int, wave_done: bool = False) -> list[Event]:
+def recorded(plan_version: int, done: Dispatched | EffectsFound, size: int, wave_done: bool = False) -> list[Event]:
+    """What became of effects, and a word about each that is uncertain."""
     if not done.effects and not wave_done:
         return []
     events: list[Event] = [
         EffectsRecorded(
-            plan_version=state.plan_version,
+            plan_version=plan_version,
             decision_id=done.decision_id,
             wave=done.wave,
             wave_size=size,
@@ -145,7 +146,7 @@ def _recorded(state: Campaign, done: Dispatched, size: int, wave_done: bool = Fa
     ]
     events += [
         ActionUncertain(
-            plan_version=state.plan_version,
+            plan_version=plan_version,
             decision_id=done.decision_id,
             effect_id=effect.effect_id,
             recipient_hash=effect.recipient_hash,
@@ -158,7 +159,7 @@ def _recorded(state: Campaign, done: Dispatched, size: int, wave_done: bool = Fa
     return events
 
 
-def _counted(sending: Sending, effects: tuple[Effect, ...]) -> Sending:
+def counted(sending: Sending, effects: tuple[Effect, ...]) -> Sending:
     count = {outcome: sum(1 for one in effects if one.outcome is outcome) for outcome in EffectOutcome}
     return replace(
         sending,

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     RELEASE_ASKED = "release_asked"
     KILL_SWITCH_RELEASED = "kill_switch_released"
     NOT_ENGAGED = "not_engaged"
+    RECOVERED = "recovered"
     NOTED = "noted"
 
 

@@ -92,3 +92,12 @@ CREATE TABLE touch (
     days           date[] NOT NULL,
     PRIMARY KEY (tenant, recipient_hash)
 );
+
+-- Campaigns that a restored database had forgotten: when their plan comes again they begin halted, or are over.
+CREATE TABLE forgotten_campaign (
+    tenant      text   NOT NULL,
+    campaign_id uuid   NOT NULL,
+    fence       bigint NOT NULL,
+    finished    text,
+    PRIMARY KEY (tenant, campaign_id)
+);
