@@ -40,7 +40,7 @@ bench: setup ## how fast the core is, beside code written by hand; ARGS=--quick 
 docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference
 
-tools: ## what no Python package carries: promtool, prometheus and a Chromium
+tools: ## what no Python package carries: promtool, prometheus, a Chromium and faketime
 	bash deploy/tools.sh
 
 demo: setup ## one whole campaign, for real

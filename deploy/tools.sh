@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Gets what no Python package carries: promtool and prometheus (they check the rules and the dashboard) and a Chromium
-# (it draws the tower). Takes them from what the machine has; says nothing when all are there. Starts no service.
+# Gets what no Python package carries: promtool and prometheus (they check the rules and the dashboard), a Chromium (it
+# draws the tower) and faketime (it gives processes a wrong clock). Takes them from what the machine has; says nothing
+# when all are there. Starts no service.
 set -euo pipefail
 
 browser() { # its name differs from system to system
@@ -10,6 +11,7 @@ browser() { # its name differs from system to system
 packages=()
 command -v promtool >/dev/null && command -v prometheus >/dev/null || packages+=(prometheus)
 browser >/dev/null || packages+=(chromium)
+command -v faketime >/dev/null || packages+=(faketime)
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 by_apt() {
@@ -36,14 +38,18 @@ elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then
     by_apt sudo
 elif command -v brew >/dev/null; then
     for package in "${packages[@]}"; do
-        if [ "$package" = chromium ]; then brew install --quiet --cask chromium; else brew install --quiet "$package"; fi
+        case "$package" in
+            chromium) brew install --quiet --cask chromium ;;
+            faketime) brew install --quiet libfaketime ;;
+            *) brew install --quiet "$package" ;;
+        esac
     done
 else
     echo "install these yourself, then run this again: ${packages[*]} (prometheus must bring promtool)" >&2
     exit 1
 fi
 # On Ubuntu `chromium` is a snap, which needs a running snapd; Chrome does as well.
-for tool in promtool prometheus; do
+for tool in promtool prometheus faketime; do
     command -v "$tool" >/dev/null || { echo "$tool is still missing" >&2; exit 1; }
 done
 browser >/dev/null || { echo "chromium is still missing: any of chromium, chromium-browser, google-chrome will do" >&2; exit 1; }

@@ -67,11 +67,11 @@ class Report:
         return "\n".join(lines)
 
 
-def bound(faults: int) -> str:
+def bound(trials: int, what: str = "faults") -> str:
     """The rule of three: no failure in n trials means at most 3/n at 95 % confidence."""
-    if not faults:
-        return "no fault, no bound"
-    return f"0 failures in {faults} faults: at most {min(1.0, 3 / faults):.2%} of such faults fail (95 %)"
+    if not trials:
+        return f"no {what}, no bound"
+    return f"0 failures in {trials} {what}: at most {min(1.0, 3 / trials):.2%} of such {what} fail (95 %)"
 
 
 def _said(counts: Mapping[str, int]) -> str:

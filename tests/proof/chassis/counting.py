@@ -4,12 +4,12 @@ import os
 import signal
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic_settings import SettingsConfigDict
 
 from chassis import bounds
-from chassis.decision import Decision, Loaded, Message
+from chassis.decision import Decision, Loaded, Message, Task
 from chassis.main import main
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
@@ -21,7 +21,8 @@ from tests.chassis.counting import KINDS, Remind, Tally
 
 KILLS, LOOPS, DEAF, RAISES = "kills", "loops", "deaf", "raises"
 TIMER = "timer-"
-"""What is reminded of a step so named also says so."""
+"""A step so named asks to be reminded, and what is reminded of it says so."""
+AHEAD_SECONDS = 4
 
 
 class Settings(ChassisSettings):
@@ -35,6 +36,8 @@ class Settings(ChassisSettings):
 def decide(loaded: Loaded[Tally, None], message: Message, policy: Settings, now: datetime) -> Decision[Tally, None]:
     decision = counting.decide(loaded, message, policy, now)
     match message.body:
+        case StepCompleted(step=step) if step.startswith(TIMER):
+            return replace(decision, tasks=(Task(Remind(step=step), now + timedelta(seconds=AHEAD_SECONDS)),))
         case StepCompleted(step=step) if not policy.mended:
             _harm(step)
         case Remind(step=step) if step.startswith(TIMER):

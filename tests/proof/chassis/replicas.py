@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,17 +93,17 @@ class Replicas:
     def logs(self) -> str:
         return "".join((self.home / f"{name}.log").read_text(errors="replace") for name in self.names)
 
-    async def command(self, *words: str, mended: bool = False) -> str:
+    async def command(self, *words: str, mended: bool = False, variables: Mapping[str, str] | None = None) -> str:
         """What the service's own command line says."""
-        env = self._environment | {"COUNTING_MENDED": str(mended)}
+        env = {**self._environment, "COUNTING_MENDED": str(mended), **(variables or {})}
         argv = [sys.executable, "-m", PROGRAM, *words]
         ran = await asyncio.to_thread(
             subprocess.run, argv, env=os.environ | env, capture_output=True, text=True, timeout=120, check=False
         )
         return ran.stdout + ran.stderr
 
-    def token(self, subject: str) -> str:
-        return dev_token(self.home / "keys", subject, ["operator"], "demo")
+    def token(self, subject: str, ttl: timedelta = timedelta(hours=1)) -> str:
+        return dev_token(self.home / "keys", subject, ["operator"], "demo", ttl=ttl)
 
     def stop(self) -> None:
         self._processes.stop_all(grace_seconds=5)

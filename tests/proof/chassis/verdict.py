@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.proof.report import bound
+
 
 @dataclass
 class Verdict:
@@ -39,15 +41,8 @@ class Verdict:
         for invariant, found in self.found.items():
             lines.append(f"  {len(found):>5}  {invariant}")
             lines += [f"           {example}" for example in found[:5]]
-        lines.append(
-            f"  {'holds' if self.holds else 'FAILS'}       {bound(self.trials) if self.holds else 'see above'}"
-        )
+        lines.append(f"  holds       {bound(self.trials, 'trials')}" if self.holds else "  FAILS       see above")
         return "\n".join(lines)
-
-
-def bound(trials: int) -> str:
-    """The rule of three: no failure in n trials means at most 3/n at 95 % confidence."""
-    return f"0 failures in {trials} trials: at most {min(1.0, 3 / trials):.3%} of such trials fail (95 %)"
 
 
 def percentiles(seconds: Sequence[float]) -> str:
