@@ -1,6 +1,7 @@
 """The running system that a proof is about, with the outside world and the witness beside it."""
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,16 +24,28 @@ PUBLIC_URL = "https://mail.acme.example"
 DEAD_DOMAIN = "acme-legacy.example"
 REPLICAS = {"executor": 2, "escalation": 2}
 PARTITIONS = 3
+TOOLS = ("smtp", "mail_api", "journey", "esp")
+"""One of each promise about a request that comes twice: none, a key, an upsert, a look-up."""
+ENOUGH = {"bounces": 8, "reported": 1}
+"""So few mails or reports say enough here."""
+LOST_ANSWERS = (
+    "mail_api:reset_after=0.03x1",
+    "journey:eof_after=0.03x1",
+    "esp:reset_after=0.03x1",
+    "esp:eof_before=0.03x1",
+)
+"""What the tools do wrong by themselves, so that repeats and look-ups are met without a kill at the right moment."""
+SETTLE_SECONDS = 3.0
+"""After which a look-up proves that nothing was sent."""
 POLICY: Mapping[str, object] = {
     "waves": {"first": 8, "then": 16, "verdict_share": 0.95, "verdict_after": "PT3S"},
     "deadlines": {"case": "PT30S", "grant": "PT2M"},
     "frequency": {"per_week": 5, "per_day": 3, "confirmed": True},
+    "mail_routes": [{"tool": tool} for tool in TOOLS],
 }
 """Where a proof's organisation differs from the example's: small waves and short times, two people for each send."""
 LEASE_SECONDS = 8.0
 """So long an executor may sleep until another one settles what it held."""
-WAVE_OF_BOUNCES = 8
-"""So few mails say enough about bounces here."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,18 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
     """
     os.environ["HANDRAIL_LOCAL"] = "processes"  # containers could not be killed and restarted by a fault
     home.mkdir(parents=True, exist_ok=True)
+    ledger, witness = home / "ledger.jsonl", home / "witness.jsonl"
+    for stale in (ledger, witness):
+        stale.unlink(missing_ok=True)
     organisation, people, crash_points = home / "organisation.yaml", home / "people.yaml", home / "crash-points"
     settled = _organisation()
     organisation.write_text(yaml.safe_dump(settled))
     listed = [{"subject": one.subject, "roles": list(one.roles)} for one in EVERYBODY if one.kind == "human"]
     people.write_text(yaml.safe_dump({"people": listed}))
     crash_points.mkdir(exist_ok=True)
-    smtp_port, world_port = ports.free(2)
+    smtp_port, world_port, api_port = ports.free(3)
+    token = home / "tools.token"
+    token.write_text(secrets.token_hex(16))
     overrides = {service: {f"{service.upper()}_CRASH_POINTS": str(crash_points)} for service in SERVICES}
     overrides["executor"] |= {
         "EXECUTOR_SMTP_PORT": str(smtp_port),
@@ -90,7 +108,13 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
         "EXECUTOR_DKIM_DOMAIN": "mail.acme.example",
         "EXECUTOR_LEASE_SECONDS": str(LEASE_SECONDS),
         "EXECUTOR_TASK_LEASE_SECONDS": str(LEASE_SECONDS),
+        "EXECUTOR_ESP_SETTLE_SECONDS": str(SETTLE_SECONDS),
     }
+    for tool in TOOLS[1:]:
+        overrides["executor"] |= {
+            f"EXECUTOR_{tool.upper()}_URL": f"http://127.0.0.1:{api_port}/{tool}",
+            f"EXECUTOR_{tool.upper()}_TOKEN_FILE": str(token),
+        }
     system = System(
         dict.fromkeys(TOPICS, PARTITIONS),
         organisation=organisation,
@@ -103,25 +127,30 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
     with system:
         found = Place(
             system,
-            home / "ledger.jsonl",
-            home / "witness.jsonl",
+            ledger,
+            witness,
             f"http://127.0.0.1:{world_port}",
             crash_points,
             settled,
         )
         _watch(found)
-        _surround(found, smtp_port, world_port)
+        _surround(
+            found, {"--smtp-port": smtp_port, "--http-port": world_port, "--api-port": api_port, "--api-token": token}
+        )
         yield found
 
 
 def _organisation() -> dict[str, Any]:
     settled: dict[str, Any] = yaml.safe_load((EXAMPLES / "organisation.yaml").read_text())
     policy = settled["policy"] | POLICY
-    for row in policy["matrix"]:
-        row["needed"] = 2 if row["id"] == "send" else 1
+    policy["asking"]["per_hour"] = 100_000
+    policy["matrix"] = [
+        {**row, "id": f"{row['id']}-{tool}", "tool": tool, "needed": 2 if row["id"] == "send" else 1}
+        for row in policy["matrix"]
+        for tool in TOOLS
+    ]
     for rule in policy["triggers"]:
-        if rule["id"] == "bounces":
-            rule["minimum"] = WAVE_OF_BOUNCES
+        rule["minimum"] = ENOUGH.get(rule["id"], rule["minimum"])
     return settled | {"policy": policy}
 
 
@@ -130,13 +159,12 @@ def _watch(found: Place) -> None:
     found.system.add("witness", argv, {})
 
 
-def _surround(found: Place, smtp_port: int, world_port: int) -> None:
+def _surround(found: Place, doors: Mapping[str, int | Path]) -> None:
     system = found.system
     token = system.home / "world.token"
     token.write_text(found.token(WORLD))
     said = {
-        "--smtp-port": smtp_port,
-        "--http-port": world_port,
+        **doors,
         "--ledger": found.ledger,
         "--events-url": system.urls("monitor")[0],
         "--sendgrid-key": system.keys.sendgrid,
@@ -147,4 +175,7 @@ def _surround(found: Place, smtp_port: int, world_port: int) -> None:
         "--pace": 0.3,
     }
     words = [str(word) for pair in said.items() for word in pair]
-    system.add("world", [sys.executable, "-m", "world", *words], {}, world_port, "/livez")
+    faults = [word for fault in LOST_ANSWERS for word in ("--fault", fault)]
+    port = doors["--http-port"]
+    assert isinstance(port, int)
+    system.add("world", [sys.executable, "-m", "world", *words, *faults], {}, port, "/livez")

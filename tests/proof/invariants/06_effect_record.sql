@@ -28,7 +28,7 @@ UNION ALL
 SELECT 'undecided', format('%s %s: %s', i.campaign_id, i.effect_id, i.state)
   FROM executor.effect_intent AS i
   JOIN executor.campaign_guard AS g USING (tenant, campaign_id)
- WHERE i.state = 'dispatched'
+ WHERE i.state = 'dispatched' OR (i.state = 'planned' AND i.lost_at IS NOT NULL)
     OR (i.state = 'planned' AND NOT g.halted
         AND NOT EXISTS (SELECT 1 FROM executor.kill_switch AS s
                          WHERE s.engaged AND s.scope IN ('global', 'tenant:' || i.tenant,

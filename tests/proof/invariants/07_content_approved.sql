@@ -7,19 +7,22 @@ WITH used AS (
       JOIN executor.effect_intent AS i USING (tenant, grant_id)
       JOIN judge.ledger AS l ON l.effect_id = i.effect_id
 ), mails AS (
-    SELECT u.grant_id, u.plan_version, u.policy_hash,
+    SELECT u.grant_id, u.campaign_id, u.plan_version, u.policy_hash,
            encode(sha256(string_agg(judge.framed(s.recipient_hash) || judge.framed(coalesce(l.digest, m.digest)), ''::bytea
                                     ORDER BY s.recipient_hash COLLATE "C")), 'hex') AS snapshot
       FROM used AS u
       JOIN executor.snapshot AS s USING (tenant, campaign_id, snapshot_hash)
       JOIN executor.mail AS m USING (tenant, campaign_id, plan_version, recipient_hash)
       LEFT JOIN judge.ledger AS l ON (l.campaign_id, l.recipient_hash) = (u.campaign_id, s.recipient_hash)
-     GROUP BY u.grant_id, u.plan_version, u.policy_hash
+     GROUP BY u.grant_id, u.campaign_id, u.plan_version, u.policy_hash
 ), made AS (
-    SELECT grant_id, judge.digest('handrail/content/v1', snapshot, judge.known('from_name'), judge.known('from_address'),
-                                  judge.known('reply_to'), 'smtp', 'send_campaign', plan_version::text, policy_hash)
-           AS content_hash
-      FROM mails
+    SELECT m.grant_id,
+           judge.digest('handrail/content/v1', m.snapshot, judge.known('from_name'), judge.known('from_address'),
+                        judge.known('reply_to'), p.body->'plan'->>'mail_tool', 'send_campaign', m.plan_version::text,
+                        m.policy_hash) AS content_hash
+      FROM mails AS m
+      JOIN judge.fact AS p ON p.campaign_id = m.campaign_id AND p.type = 'io.handrail.plan.issued.v1'
+                          AND (p.body->'plan'->>'version')::int = m.plan_version
 )
 SELECT 'other content than was signed' AS what, format('grant %s', u.grant_id) AS which
   FROM used AS u

@@ -11,12 +11,10 @@ WITH cleared AS (
       FROM cleared AS c, jsonb_array_elements(c.approvers) AS a
 ), issued AS (
     SELECT campaign_id, (body->'plan'->>'version')::int AS plan_version, body->'plan'->>'authored_by' AS author,
-           (SELECT (row->>'needed')::int FROM jsonb_array_elements(body->'plan'->'policy'->'matrix') AS row
-             WHERE row->>'action_class' = 'publish') AS needed,
-           (SELECT jsonb_build_array(row->>'role', row->>'backup_role')
-              FROM jsonb_array_elements(body->'plan'->'policy'->'matrix') AS row
-             WHERE row->>'action_class' = 'publish') AS roles
-      FROM judge.fact WHERE type = 'io.handrail.plan.issued.v1'
+           (cell->>'needed')::int AS needed, jsonb_build_array(cell->>'role', cell->>'backup_role') AS roles
+      FROM judge.fact, jsonb_array_elements(body->'plan'->'policy'->'matrix') AS cell
+     WHERE type = 'io.handrail.plan.issued.v1' AND cell->>'action_class' = 'publish'
+       AND cell->>'tool' = body->'plan'->>'mail_tool'
 )
 SELECT 'not a person' AS what, format('grant %s: %s', a.grant_id, a.subject) AS which
   FROM approver AS a LEFT JOIN judge.person AS p USING (subject)

@@ -15,6 +15,7 @@ WITH issued AS (
     SELECT tenant, campaign_id, recipient_hash, touched_on, cost
       FROM executor.effect_intent
      WHERE state IN ('dispatched', 'succeeded', 'unknown') OR (state = 'failed_definite' AND because <> 'superseded')
+        OR (state = 'planned' AND lost_at IS NOT NULL)
 )
 SELECT 'budget passed' AS what, format('%s: %s mails', l.campaign_id, count(*)) AS which
   FROM judge.ledger AS l JOIN issued AS i USING (campaign_id)
@@ -30,11 +31,10 @@ SELECT 'too often in a week', format('%s before %s: %s', a.recipient_hash, b.day
   JOIN issued AS i ON i.campaign_id = a.campaign_id
  GROUP BY a.tenant, a.recipient_hash, b.day HAVING count(*) > max(i.per_week)
 UNION ALL
-SELECT 'touches counted otherwise', format('%s on %s: %s of %s', t.recipient_hash, t.day, t.count, coalesce(c.count, 0))
+SELECT 'touches counted otherwise', format('%s: %s of %s', t.recipient_hash, cardinality(t.days), coalesce(c.count, 0))
   FROM executor.touch AS t
-  LEFT JOIN (SELECT tenant, recipient_hash, touched_on, count(*) AS count FROM counted GROUP BY 1, 2, 3) AS c
-         ON (c.tenant, c.recipient_hash, c.touched_on) = (t.tenant, t.recipient_hash, t.day)
- WHERE t.count <> coalesce(c.count, 0)
+  LEFT JOIN (SELECT tenant, recipient_hash, count(*) AS count FROM counted GROUP BY 1, 2) AS c USING (tenant, recipient_hash)
+ WHERE cardinality(t.days) <> coalesce(c.count, 0)
 UNION ALL
 SELECT 'money counted otherwise', format('%s: %s of %s', g.campaign_id, g.spent, coalesce(c.cost, 0))
   FROM executor.campaign_guard AS g

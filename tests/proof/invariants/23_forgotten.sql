@@ -4,7 +4,7 @@ SELECT 'nobody will move it' AS what, format('%s, stage %s', s.campaign_id, s.bo
  WHERE s.body->>'finished' IS NULL AND s.body->'halt' = 'null' AND s.campaign_id::text <> judge.known('tenant_row')
    AND NOT EXISTS (SELECT 1 FROM judge.task AS t
                     WHERE (t.tenant, t.campaign_id) = (s.tenant, s.campaign_id) AND t.done_at IS NULL
-                      AND t.kind NOT IN ('sla_deadline'))
+                      AND (t.service = 'executor' OR t.kind IN ('wave_deadline', 'window_closes')))
    AND NOT EXISTS (SELECT 1 FROM escalation.case_index AS c
                     WHERE (c.tenant, c.campaign_id) = (s.tenant, s.campaign_id) AND c.status = 'open')
 UNION ALL

@@ -1,7 +1,7 @@
-"""The world's ledgers as one table of effects; each kind of tool says here how its lines are read."""
+"""The world's ledger as a table of effects, whichever tool made them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ class Effect:
 
 def _mail(line: Mapping[str, Any]) -> Effect:
     return Effect(
-        tool="smtp",
+        tool=line["tool"],
         number=line["number"],
         at=datetime.fromisoformat(line["at"]),
         tenant=line["tenant"],
@@ -38,19 +38,14 @@ def _mail(line: Mapping[str, Any]) -> Effect:
         effect_id=UUID(line["effect_id"]) if line["effect_id"] else None,
         recipient_hash=line["recipient_hash"] or None,
         digest=line["digest"],
-        authentic=line["dkim"] and line["one_click"],
+        authentic=line["dkim"] is not False and line["one_click"],  # what came over an API is signed by the tool
     )
-
-
-READ: Mapping[str, Callable[[Mapping[str, Any]], Effect]] = {"smtp": _mail}
-"""By the `tool` of a line; one without is a mail."""
 
 
 def effects(file: Path) -> Iterator[Effect]:
     with file.open() as lines:
         for text in lines:
-            line = json.loads(text)
-            yield READ[line.get("tool", "smtp")](line)
+            yield _mail(json.loads(text))
 
 
 async def load(judge: asyncpg.Connection, file: Path) -> int:

@@ -6,6 +6,6 @@ INSERT INTO judge.ledger
 SELECT l.tool, -nth, l.at, l.tenant, l.campaign_id, l.target, l.effect_id, l.recipient_hash, l.digest, l.authentic
   FROM (SELECT * FROM judge.ledger WHERE effect_id IS NOT NULL LIMIT 1) AS l, generate_series(1, 3) AS nth;
 -- plant: a touch too few
-UPDATE executor.touch SET count = count - 1 WHERE count > 0;
+UPDATE executor.touch SET days = days[2:] WHERE cardinality(days) > 0;
 -- plant: money that nobody spent
 UPDATE executor.campaign_guard SET spent = spent + 1;
