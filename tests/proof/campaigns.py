@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from contracts.event import CampaignId, Tenant, campaign_of
+from tests.proof.organisation import EXAMPLES
 from tests.proof.people import MAYA, TENANT
-from tests.proof.place import DEAD_DOMAIN, EXAMPLES
+from tests.proof.place import DEAD_DOMAIN
 
 DOMAINS = ("stark.example", "initech.example", "northwind.example", "globex.example", "umbrella.example")
 POPULAR = 40

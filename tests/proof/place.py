@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,18 +16,19 @@ from contracts.catalogue import TOPICS
 from handrail.keys import dev_token
 from handrail.local import ports
 from handrail.local.environment import SERVICES
+from handrail.local.failure import CannotStart
 from handrail.local.system import System
+from tests.proof.organisation import TOOLS, organisation
 from tests.proof.people import EVERYBODY, TENANT, WORLD, Person
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PUBLIC_URL = "https://mail.acme.example"
 DEAD_DOMAIN = "acme-legacy.example"
-REPLICAS = {"executor": 2, "escalation": 2}
+REPLICAS: Mapping[str, int] = {"executor": 2, "escalation": 2}
 PARTITIONS = 3
-TOOLS = ("smtp", "mail_api", "journey", "esp")
-"""One of each promise about a request that comes twice: none, a key, an upsert, a look-up."""
-ENOUGH = {"bounces": 8, "reported": 1}
-"""So few mails or reports say enough here."""
+LEASE_SECONDS = 8.0
+"""So long an executor may sleep until another one settles what it held."""
+SETTLE_SECONDS = 3.0
+"""After which a look-up proves that nothing was sent."""
 LOST_ANSWERS = (
     "mail_api:reset_after=0.03x1",
     "journey:eof_after=0.03x1",
@@ -35,28 +36,39 @@ LOST_ANSWERS = (
     "esp:eof_before=0.03x1",
 )
 """What the tools do wrong by themselves, so that repeats and look-ups are met without a kill at the right moment."""
-SETTLE_SECONDS = 3.0
-"""After which a look-up proves that nothing was sent."""
-POLICY: Mapping[str, object] = {
-    "waves": {"first": 8, "then": 16, "verdict_share": 0.95, "verdict_after": "PT3S"},
-    "deadlines": {"case": "PT30S", "grant": "PT2M"},
-    "frequency": {"per_week": 5, "per_day": 3, "confirmed": True},
-    "mail_routes": [{"tool": tool} for tool in TOOLS],
-}
-"""Where a proof's organisation differs from the example's: small waves and short times, two people for each send."""
-LEASE_SECONDS = 8.0
-"""So long an executor may sleep until another one settles what it held."""
+STARTS = 3
+"""Another program may take a free port first."""
 
 
 @dataclass(frozen=True)
 class Place:
     system: System
-    ledger: Path
-    witness: Path
-    world_url: str
-    crash_points: Path
     organisation: Mapping[str, Any]
+    world_url: str
     lease_seconds: float = LEASE_SECONDS
+
+    @property
+    def ledger(self) -> Path:
+        """What the world took, a line each."""
+        return self.system.home / "ledger.jsonl"
+
+    @property
+    def witness(self) -> Path:
+        """Every record of Kafka, a line each."""
+        return self.system.home / "witness.jsonl"
+
+    @property
+    def crash_points(self) -> Path:
+        return self.system.home / "crash-points"
+
+    @property
+    def kafka(self) -> str:
+        return self.system.infrastructure.kafka
+
+    @cached_property
+    def urls(self) -> Mapping[str, str]:
+        """Where each process of a service answers, by its name."""
+        return {f"{service}-{nth}": url for service in SERVICES for nth, url in enumerate(self.system.urls(service))}
 
     @cached_property
     def _tokens(self) -> dict[str, str]:
@@ -66,20 +78,6 @@ class Place:
     def token(self, who: Person) -> str:
         return self._tokens[who.subject]
 
-    @property
-    def kafka(self) -> str:
-        return self.system.infrastructure.kafka
-
-    @property
-    def names(self) -> list[str]:
-        """Every process of a service, by its name."""
-        return list(self.urls)
-
-    @cached_property
-    def urls(self) -> Mapping[str, str]:
-        """Where each of them answers."""
-        return {f"{service}-{nth}": url for service in SERVICES for nth, url in enumerate(self.system.urls(service))}
-
 
 @contextmanager
 def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
@@ -88,22 +86,50 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
     Processes are killed here, never the machine: what reached the operating system is not lost, fsynced or not.
     """
     os.environ["HANDRAIL_LOCAL"] = "processes"  # containers could not be killed and restarted by a fault
+    with ExitStack() as stack:
+        for left in reversed(range(STARTS)):
+            try:
+                found = stack.enter_context(_started(home, fsync))
+                break
+            except CannotStart as failure:
+                if not left or "address already in use" not in str(failure):
+                    raise
+        yield found
+
+
+@contextmanager
+def _started(home: Path, fsync: bool) -> Iterator[Place]:
     home.mkdir(parents=True, exist_ok=True)
-    ledger, witness = home / "ledger.jsonl", home / "witness.jsonl"
-    for stale in (ledger, witness):
-        stale.unlink(missing_ok=True)
-    organisation, people, crash_points = home / "organisation.yaml", home / "people.yaml", home / "crash-points"
-    settled = _organisation()
-    organisation.write_text(yaml.safe_dump(settled))
+    for stale in ("ledger.jsonl", "witness.jsonl"):
+        (home / stale).unlink(missing_ok=True)
+    (home / "crash-points").mkdir(exist_ok=True)
+    settled = organisation()
+    (home / "organisation.yaml").write_text(yaml.safe_dump(settled))
     listed = [{"subject": one.subject, "roles": list(one.roles)} for one in EVERYBODY if one.kind == "human"]
-    people.write_text(yaml.safe_dump({"people": listed}))
-    crash_points.mkdir(exist_ok=True)
-    smtp_port, world_port, api_port = ports.free(3)
-    token = home / "tools.token"
-    token.write_text(secrets.token_hex(16))
-    overrides = {service: {f"{service.upper()}_CRASH_POINTS": str(crash_points)} for service in SERVICES}
+    (home / "people.yaml").write_text(yaml.safe_dump({"people": listed}))
+    (home / "tools.token").write_text(secrets.token_hex(16))
+    smtp, http, api = ports.free(3)
+    system = System(
+        dict.fromkeys(TOPICS, PARTITIONS),
+        organisation=home / "organisation.yaml",
+        people=home / "people.yaml",
+        home=home,
+        replicas=REPLICAS,
+        overrides=_overrides(home, smtp, api),
+        fsync=fsync,
+    )
+    with system:
+        found = Place(system, settled, f"http://{ports.LOOPBACK}:{http}")
+        watching = [sys.executable, "-m", "tests.proof.witness", found.kafka, str(PARTITIONS), str(found.witness)]
+        system.add("witness", watching, {})
+        system.add("world", [sys.executable, "-m", "world", *_world(found, smtp, http, api)], {}, http, "/livez")
+        yield found
+
+
+def _overrides(home: Path, smtp: int, api: int) -> dict[str, dict[str, str]]:
+    overrides = {service: {f"{service.upper()}_CRASH_POINTS": str(home / "crash-points")} for service in SERVICES}
     overrides["executor"] |= {
-        "EXECUTOR_SMTP_PORT": str(smtp_port),
+        "EXECUTOR_SMTP_PORT": str(smtp),
         "EXECUTOR_PUBLIC_URL": PUBLIC_URL,
         "EXECUTOR_DKIM_DOMAIN": "mail.acme.example",
         "EXECUTOR_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -112,70 +138,29 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
     }
     for tool in TOOLS[1:]:
         overrides["executor"] |= {
-            f"EXECUTOR_{tool.upper()}_URL": f"http://127.0.0.1:{api_port}/{tool}",
-            f"EXECUTOR_{tool.upper()}_TOKEN_FILE": str(token),
+            f"EXECUTOR_{tool.upper()}_URL": f"http://{ports.LOOPBACK}:{api}/{tool}",
+            f"EXECUTOR_{tool.upper()}_TOKEN_FILE": str(home / "tools.token"),
         }
-    system = System(
-        dict.fromkeys(TOPICS, PARTITIONS),
-        organisation=organisation,
-        people=people,
-        home=home,
-        replicas=REPLICAS,
-        overrides=overrides,
-        fsync=fsync,
-    )
-    with system:
-        found = Place(
-            system,
-            ledger,
-            witness,
-            f"http://127.0.0.1:{world_port}",
-            crash_points,
-            settled,
-        )
-        _watch(found)
-        _surround(
-            found, {"--smtp-port": smtp_port, "--http-port": world_port, "--api-port": api_port, "--api-token": token}
-        )
-        yield found
+    return overrides
 
 
-def _organisation() -> dict[str, Any]:
-    settled: dict[str, Any] = yaml.safe_load((EXAMPLES / "organisation.yaml").read_text())
-    policy = settled["policy"] | POLICY
-    policy["asking"]["per_hour"] = 100_000
-    policy["matrix"] = [
-        {**row, "id": f"{row['id']}-{tool}", "tool": tool, "needed": 2 if row["id"] == "send" else 1}
-        for row in policy["matrix"]
-        for tool in TOOLS
-    ]
-    for rule in policy["triggers"]:
-        rule["minimum"] = ENOUGH.get(rule["id"], rule["minimum"])
-    return settled | {"policy": policy}
-
-
-def _watch(found: Place) -> None:
-    argv = [sys.executable, "-m", "tests.proof.witness", found.kafka, str(PARTITIONS), str(found.witness)]
-    found.system.add("witness", argv, {})
-
-
-def _surround(found: Place, doors: Mapping[str, int | Path]) -> None:
+def _world(found: Place, smtp: int, http: int, api: int) -> list[str]:
     system = found.system
-    token = system.home / "world.token"
-    token.write_text(found.token(WORLD))
-    said = {
-        **doors,
-        "--ledger": found.ledger,
-        "--events-url": system.urls("monitor")[0],
-        "--sendgrid-key": system.keys.sendgrid,
-        "--token-file": token,
-        "--dkim-record": system.keys.dkim_record,
-        "--dead-domain": DEAD_DOMAIN,
-        "--resolve": f"{PUBLIC_URL}={system.urls('executor')[0]}",
-        "--pace": 0.3,
-    }
-    words = [str(word) for pair in said.items() for word in pair]
-    faults = [word for fault in LOST_ANSWERS for word in ("--fault", fault)]
-    port = doors["--http-port"]
-    assert isinstance(port, int)
-    system.add("world", [sys.executable, "-m", "world", *words, *faults], {}, port, "/livez")
+    reporter = system.home / "world.token"
+    reporter.write_text(found.token(WORLD))
+    said = [
+        ("--smtp-port", smtp),
+        ("--http-port", http),
+        ("--api-port", api),
+        ("--api-token", system.home / "tools.token"),
+        ("--ledger", found.ledger),
+        ("--events-url", system.urls("monitor")[0]),
+        ("--sendgrid-key", system.keys.sendgrid),
+        ("--token-file", reporter),
+        ("--dkim-record", system.keys.dkim_record),
+        ("--dead-domain", DEAD_DOMAIN),
+        ("--resolve", f"{PUBLIC_URL}={system.urls('executor')[0]}"),
+        ("--pace", 0.3),
+        *(("--fault", fault) for fault in LOST_ANSWERS),
+    ]
+    return [str(word) for pair in said for word in pair]

@@ -27,7 +27,7 @@ class Supervisor:
     async def watch(self) -> None:
         """For ever."""
         while True:
-            for name in self.place.names:
+            for name in self.place.urls:
                 if self.place.system.processes.find(name) is None:
                     self.kills[name] += 1
                     await asyncio.to_thread(self._start, name)

@@ -10,7 +10,7 @@ BETWEEN_SECONDS = (0.1, 1.5)
 async def kill(proof: Proof) -> None:
     """`count` kills; the seed says whom, and after which pause from when the system said something again."""
     chance = proof.chance
-    names = proof.place.names
+    names = list(proof.place.urls)
     order: list[str] = []
     for _ in range(proof.count):
         if not order:  # each as often as the others, in any order
