@@ -5,7 +5,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: help setup check format lint types imports test bench docs tools demo up down clean
+.PHONY: help setup check format lint types imports test bench docs prove prove-long tools demo up down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,12 @@ bench: setup ## how fast the core is, beside code written by hand; ARGS=--quick 
 
 docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference
+
+prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside
+	$(RUN) python -m tests.proof small $(if $(SEED),--seed $(SEED))
+
+prove-long: setup ## fault after fault: MINUTES=n SEED=s
+	$(RUN) python -m tests.proof long --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 tools: ## what no Python package carries: promtool, prometheus, a Chromium and faketime
 	bash deploy/tools.sh

@@ -17,6 +17,7 @@ from handrail.keys import dev_token
 from handrail.local import ports
 from handrail.local.environment import SERVICES
 from handrail.local.failure import CannotStart
+from handrail.local.sources import FORCED
 from handrail.local.system import System
 from tests.proof.organisation import TOOLS, organisation
 from tests.proof.people import EVERYBODY, TENANT, WORLD, Person
@@ -85,8 +86,8 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
 
     Processes are killed here, never the machine: what reached the operating system is not lost, fsynced or not.
     """
-    os.environ["HANDRAIL_LOCAL"] = "processes"  # containers could not be killed and restarted by a fault
     with ExitStack() as stack:
+        stack.enter_context(_processes_of_our_own())
         for left in reversed(range(STARTS)):
             try:
                 found = stack.enter_context(_started(home, fsync))
@@ -95,6 +96,18 @@ def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
                 if not left or "address already in use" not in str(failure):
                     raise
         yield found
+
+
+@contextmanager
+def _processes_of_our_own() -> Iterator[None]:
+    """Containers could not be killed and restarted by a fault."""
+    before = os.environ.get(FORCED)
+    os.environ[FORCED] = "processes"
+    yield
+    if before is None:
+        del os.environ[FORCED]
+    else:
+        os.environ[FORCED] = before
 
 
 @contextmanager

@@ -58,3 +58,10 @@ $$ SELECT judge.framed(topic) || judge.framed(key)
                       FROM unnest(headers) WITH ORDINALITY AS row (part, nth)), '') || judge.framed(value) $$;
 CREATE FUNCTION judge.leaf(topic text, key bytea, headers bytea[], value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
 $$ SELECT sha256('\x00'::bytea || judge.body(topic, key, headers, value)) $$;
+-- The same where headers are kept as one object, in order.
+CREATE FUNCTION judge.leaf(topic text, key bytea, headers json, value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+$$ SELECT judge.leaf(topic, key, ARRAY(
+       SELECT convert_to(part, 'UTF8')
+         FROM json_each_text(headers) WITH ORDINALITY AS header (name, said, nth),
+              LATERAL (VALUES (1, name), (2, said)) AS pair (half, part)
+        ORDER BY nth, half), value) $$;
