@@ -1,7 +1,7 @@
 """When nothing is left to do: everything sent, read, settled and reported. Only then is there something to judge."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import asyncpg
@@ -54,7 +54,7 @@ async def quiet(place: Place) -> list[Progress]:
     since = loop.time()
     while True:
         try:
-            left, found = await _left(place), await progress(place)
+            left, found = await _left(place), await progress(place.kafka)
             left |= _lag(found, seen(place.witness))
         except _AWAY as error:
             left, found = {f"nobody answers: {error!r}"[:300]: 1}, []
@@ -67,17 +67,17 @@ async def quiet(place: Place) -> list[Progress]:
         await asyncio.sleep(0.5)
 
 
-async def progress(place: Place) -> list[Progress]:
+async def progress(bootstrap: str, consumers: Iterable[str] = SUBSCRIPTIONS) -> list[Progress]:
     """What each group has committed, and where each partition ends."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=place.kafka)
-    consumer = AIOKafkaConsumer(bootstrap_servers=place.kafka)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await admin.start()
     await consumer.start()
     try:
         parts = [TopicPartition(topic, each) for topic in TOPICS for each in range(PARTITIONS)]
         ends = await consumer.end_offsets(parts)
         out = []
-        for name in SUBSCRIPTIONS:
+        for name in consumers:
             committed = await admin.list_consumer_group_offsets(name)
             out += [
                 Progress(name, part.topic, part.partition, said.offset, ends[part]) for part, said in committed.items()

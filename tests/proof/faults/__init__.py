@@ -12,6 +12,7 @@ from tests.proof.faults import (
     postgres,
     random_kills,
     rebalance,
+    twin,
     zombie,
 )
 from tests.proof.run import Fault, Proof
@@ -32,6 +33,12 @@ async def nothing(proof: Proof) -> None:
         await asyncio.sleep(1)
 
 
+async def told_again(proof: Proof) -> None:
+    """To others, in another order, and to those who know it already."""
+    await twin.retold(proof)
+    await duplicates.all_again(proof)
+
+
 FAULTS: Mapping[str, Kind] = {
     "crash_points": Kind(crash_points.crash, 1),
     "random_kills": Kind(random_kills.kill, 24),
@@ -40,7 +47,7 @@ FAULTS: Mapping[str, Kind] = {
     "kill_switch": Kind(kill_switch.engage, 4),
     "zombie": Kind(zombie.sleep, 3),
     "rebalance": Kind(rebalance.come_and_go, 5),
-    "duplicates": Kind(duplicates.again, 10, duplicates.all_again),
+    "duplicates": Kind(duplicates.again, 10, told_again),
 }
 
 
@@ -50,6 +57,6 @@ async def every(proof: Proof) -> None:
         await kind.fault(replace(proof, count=kind.count, fault=name))
 
 
-SMALL = Kind(every, 1, duplicates.all_again)
+SMALL = Kind(every, 1, told_again)
 KINDS: Mapping[str, Kind] = {"nothing": Kind(nothing, 12), "small": SMALL, **FAULTS}
 """What can be asked for by name."""

@@ -4,26 +4,20 @@ At the end everything that was ever said is said once more, and not one row of a
 """
 
 import asyncio
-import base64
-import json
 import random
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import islice
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from handrail.local.environment import SERVICES
 from tests.proof.quiet import quiet
+from tests.proof.replaying import Line, record, said_so_far
 from tests.proof.run import Proof
 
-BLOCK = 40
-"""Records that come again together, as when a relay died after the acknowledgement."""
 AT_ONCE = 10
 BETWEEN_SECONDS = 0.5
 _TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1"
-Line = dict[str, object]
 
 
 async def again(proof: Proof) -> None:
@@ -33,7 +27,7 @@ async def again(proof: Proof) -> None:
         await asyncio.sleep(BETWEEN_SECONDS)
         if proof.time_is_over:
             return
-        blocks = _blocks(proof)
+        blocks = said_so_far(proof.place.witness)
         if not blocks:
             continue
         chosen = chance.sample(blocks, min(AT_ONCE, len(blocks)))
@@ -44,7 +38,7 @@ async def again(proof: Proof) -> None:
 async def all_again(proof: Proof) -> None:
     """When all is quiet: everything once more, and the same state byte for byte."""
     before = await _state(proof)
-    blocks = _blocks(proof)
+    blocks = said_so_far(proof.place.witness)
     await _say(proof, blocks, proof.chance)
     await quiet(proof.place)
     after = await _state(proof)
@@ -52,43 +46,12 @@ async def all_again(proof: Proof) -> None:
     proof.problems += [f"changed by what came again: {name}" for name in before if before[name] != after[name]]
 
 
-def _blocks(proof: Proof) -> list[list[Line]]:
-    parts: dict[tuple[object, object], list[Line]] = defaultdict(list)
-    with proof.place.witness.open() as lines:
-        for text in lines:
-            if text.endswith("\n"):  # the last may be in the writing
-                line = json.loads(text)
-                parts[line["topic"], line["partition"]].append(line)
-    blocks = []
-    for records in parts.values():
-        following = iter(records)
-        while block := list(islice(following, BLOCK)):
-            blocks.append(block)
-    return blocks
-
-
 async def _say(proof: Proof, blocks: Sequence[list[Line]], chance: random.Random) -> None:
     """Each block in its order, the blocks in any."""
     async with AIOKafkaProducer(bootstrap_servers=proof.place.kafka, acks="all") as producer:
         for block in chance.sample(blocks, len(blocks)):
-            waiting = [await producer.send(**_record(line)) for line in block]
+            waiting = [await producer.send(**record(line)) for line in block]
             await asyncio.gather(*waiting)
-
-
-def _record(line: Line) -> dict[str, object]:
-    headers = line["headers"]
-    assert isinstance(headers, list)
-    return {
-        "topic": line["topic"],
-        "partition": line["partition"],
-        "key": _bytes(line["key"]),
-        "value": _bytes(line["value"]),
-        "headers": [(name, _bytes(value)) for name, value in headers],
-    }
-
-
-def _bytes(text: object) -> bytes | None:
-    return None if text is None else base64.b64decode(str(text))
 
 
 async def _state(proof: Proof) -> dict[str, str]:
