@@ -27,7 +27,8 @@ from tests.tower.builders import (
     story,
 )
 from tests.tower.conftest import Tower
-from tower.row import said
+from tower.row import Row, said
+from tower.store import ADAPTER
 from tower.verdict import Verdict, judge
 from tower.view import lines
 
@@ -140,3 +141,9 @@ async def test_a_redelivery_is_counted(tower: Tower) -> None:
     await tower.happens(*plan())
     await tower.happens(*plan())
     assert DUPLICATES._value.get() > before
+
+
+def test_the_same_facts_come_to_the_same_bytes() -> None:
+    one, other = Row(judged=frozenset([0, 8])), Row(judged=frozenset([8, 0]))
+    assert list(one.judged) != list(other.judged), "a set remembers in which order equal places were taken"
+    assert ADAPTER.dump_json(one) == ADAPTER.dump_json(other)

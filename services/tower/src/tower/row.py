@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Annotated, TypeAlias, TypeVar
 from uuid import UUID
+
+from pydantic import PlainSerializer
 
 from contracts.actions import (
     ActionExecuted,
@@ -52,6 +55,9 @@ from contracts.monitor import (
 )
 from contracts.plan import Response, Trigger
 
+T = TypeVar("T")
+InOrder: TypeAlias = Annotated[frozenset[T], PlainSerializer(sorted)]
+"""Kept in one order, so that the same facts come to the same bytes."""
 Order = tuple[int, int]
 """(epoch, sequence) within a topic: what is older never replaces what is newer."""
 
@@ -90,7 +96,7 @@ class Row:
     stage_order: Order = (-1, -1)
     halted: str = ""
     halt_order: Order = (-1, -1)
-    steps_done: frozenset[str] = frozenset()
+    steps_done: InOrder[str] = frozenset()
     recipients: int = 0
     sent: int = 0
     uncertain: int = 0
@@ -101,15 +107,15 @@ class Row:
     sending_ended: bool = False
     clocks: Mapping[str, str] = field(default_factory=dict)
     anomalies: tuple[str, ...] = ()
-    fired: frozenset[UUID] = frozenset()
-    answered: frozenset[UUID] = frozenset()
+    fired: InOrder[UUID] = frozenset()
+    answered: InOrder[UUID] = frozenset()
     killed: str = ""
     waves: Mapping[int, Wave] = field(default_factory=dict)
-    judged: frozenset[int] = frozenset()
+    judged: InOrder[int] = frozenset()
     """Waves that the monitor has said went well."""
     cases: Mapping[UUID, OpenCase] = field(default_factory=dict)
-    closed_cases: frozenset[UUID] = frozenset()
-    holds: frozenset[str] = frozenset()
+    closed_cases: InOrder[UUID] = frozenset()
+    holds: InOrder[str] = frozenset()
     outcome: str = ""
     counted: int = 0
     target: int = 0
