@@ -5,7 +5,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: help setup check format lint types imports test bench docs prove prove-long tools demo up down clean
+.PHONY: help setup check format lint types imports test bench prove prove-long sabotage docs tools demo up down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: setup ## the tests alone
 
 bench: setup ## how fast the core is, beside code written by hand; ARGS=--quick for a first look, ARGS=--write for the page
 	$(RUN) python -m benchmarks $(ARGS)
+
+sabotage: setup ## is every known-bad build caught by the test that it names? Writes the table of docs/reference/proof.md
+	$(RUN) python -m tests.sabotage
 
 docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference

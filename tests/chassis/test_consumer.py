@@ -75,6 +75,19 @@ async def test_sequences_count_per_topic_and_campaign_without_a_gap(db_for: Make
     assert [row["sequence"] for row in rows] == [1, 2, 3]
 
 
+async def test_each_topic_counts_for_itself(db_for: MakeDb) -> None:
+    """A reader of one topic would take the numbers of another for a gap."""
+    db = await db_for("chassis")
+    step_done = StepCompleted(plan_version=1, step="a", verified="by hand")
+    cleared = TriggerCleared(plan_version=1, rule="a", fired=CAMPAIGN, finding="a")
+    async with db.transaction() as tx:
+        tx.publish(fact(step_done, CAMPAIGN).meta, [step_done, cleared, step_done])
+    rows = await db.pool.fetch("SELECT topic, sequence FROM event_log ORDER BY id")
+    assert [(row["topic"], row["sequence"]) for row in rows] == [
+        (step_done.topic, 1), (cleared.topic, 1), (step_done.topic, 2),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("headers", "value"),
     [
