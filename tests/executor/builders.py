@@ -279,7 +279,6 @@ def dispatched(state: Campaign, sent: Iterable[Effect] = (), **changes: Any) -> 
         "wave_size": sending.waves[sending.wave],
         "effects": tuple(sent),
         "left_in_wave": left,
-        "left_in_send": left,
         "unsettled": 0,
         "turned_away": None,
         "refused": None,

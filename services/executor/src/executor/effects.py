@@ -33,7 +33,6 @@ class Dispatched(Value):
     wave_size: Count
     effects: tuple[Effect, ...]
     left_in_wave: Count
-    left_in_send: Count
     unsettled: Count
     """Lost answers that a repeat or a look-up will settle."""
     refused: Name | None

@@ -17,43 +17,44 @@ SELECT effect_id, recipient_hash, recipient_domain, variant, state, because
  ORDER BY position
  LIMIT 500
 """
-_LEFT = """
-SELECT count(*) FILTER (WHERE wave = $4) AS size,
-       count(*) FILTER (WHERE wave = $4 AND state IN ('planned', 'dispatched')) AS wave,
-       count(*) FILTER (WHERE state IN ('planned', 'dispatched')) AS send,
-       count(*) FILTER (WHERE state = 'planned' AND lost_at IS NOT NULL) AS open,
-       min(not_before) FILTER (WHERE state = 'planned' AND lost_at IS NOT NULL) AS settles,
-       min(not_before) FILTER (WHERE wave = $4 AND state = 'planned') AS soonest,
-       count(*) FILTER (WHERE wave = $4 AND state = 'planned'
-                          AND (not_before IS NULL OR not_before <= clock_timestamp())) AS ready,
+_WAVE = """
+SELECT count(*) AS size,
+       count(*) FILTER (WHERE state IN ('planned', 'dispatched')) AS left,
+       min(not_before) FILTER (WHERE state = 'planned') AS soonest,
+       count(*) FILTER (WHERE state = 'planned' AND (not_before IS NULL OR not_before <= clock_timestamp())) AS ready,
        clock_timestamp() AS now
   FROM effect_intent
- WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state <> 'abandoned'
+ WHERE (tenant, campaign_id, decision_id, wave) = ($1, $2, $3, $4) AND state <> 'abandoned'
+"""
+_OPEN = """
+SELECT count(*) AS count, min(not_before) AS settles FROM effect_intent
+ WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state = 'planned' AND lost_at IS NOT NULL
 """
 
 
 async def told(conn: Conn, key: Key, task: Dispatch, refused: Refused | None, turned_away: str | None) -> Dispatched:
     """What one run did, and when the next one makes sense."""
     # In this order: what another run settles in between is told, and the wave is not yet called done.
-    left = await conn.fetchrow(_LEFT, *key, task.decision_id, task.wave)
+    wave = await conn.fetchrow(_WAVE, *key, task.decision_id, task.wave)
+    lost = await conn.fetchrow(_OPEN, *key, task.decision_id)
     rows = await conn.fetch(_UNREPORTED, *key, task.decision_id)
-    assert left is not None
+    assert wave is not None
+    assert lost is not None
     retry_at = None
     if refused is not None and refused.retry:
-        retry_at = left["now"] + LATER
+        retry_at = wave["now"] + LATER
     elif refused is not None:
-        retry_at = (left["settles"] or left["now"] + LATER) if left["open"] else None
-    elif left["wave"] and not left["ready"]:
-        retry_at = left["soonest"] or left["now"] + LATER
+        retry_at = (lost["settles"] or wave["now"] + LATER) if lost["count"] else None
+    elif wave["left"] and not wave["ready"]:
+        retry_at = wave["soonest"] or wave["now"] + LATER
     return Dispatched(
         decision_id=task.decision_id,
         grant_id=task.grant_id,
         wave=task.wave,
-        wave_size=left["size"],
+        wave_size=wave["size"],
         effects=tuple(_effect(row) for row in rows),
-        left_in_wave=left["wave"],
-        left_in_send=left["send"],
-        unsettled=left["open"],
+        left_in_wave=wave["left"],
+        unsettled=lost["count"],
         refused=refused.because if refused else None,
         turned_away=turned_away,
         retry_at=retry_at,

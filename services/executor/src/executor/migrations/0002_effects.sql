@@ -63,6 +63,13 @@ CREATE INDEX effect_intent_effect ON effect_intent (effect_id);
 CREATE INDEX effect_intent_work ON effect_intent (tenant, campaign_id, decision_id, wave, position)
  WHERE state IN ('planned', 'dispatched');
 
+-- What each run counts and tells, however large the send is.
+CREATE INDEX effect_intent_wave ON effect_intent (tenant, campaign_id, decision_id, wave);
+CREATE INDEX effect_intent_untold ON effect_intent (tenant, campaign_id, decision_id, position)
+ WHERE NOT reported AND state IN ('succeeded', 'failed_definite', 'unknown', 'skipped');
+CREATE INDEX effect_intent_lost ON effect_intent (tenant, campaign_id, decision_id)
+ WHERE state = 'planned' AND lost_at IS NOT NULL;
+
 -- What the guard reads under the campaign's lock.
 CREATE TABLE campaign_guard (
     tenant      text    NOT NULL,
