@@ -1,0 +1,1 @@
+"""Approvals raced against everything that may end them: edits, expiry, revocation, pause, kill switch, dispatch."""
