@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from contracts.catalogue import BY_TYPE
 from contracts.codec import encode
 from contracts.event import Event, Fact
 
@@ -86,7 +87,8 @@ def _confused(record: Spoilt, chance: random.Random) -> bytes:
 
 def _missing(record: Spoilt, chance: random.Random) -> bytes:
     body = record.body
-    del body[chance.choice(sorted(body))]
+    fields = BY_TYPE[record.type.decode()].model_fields
+    del body[chance.choice(sorted(name for name, field in fields.items() if field.is_required()))]
     return json.dumps(body).encode()
 
 

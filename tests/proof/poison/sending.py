@@ -14,10 +14,11 @@ from aiokafka.structs import RecordMetadata
 
 from contracts.event import CampaignId, Event, Fact, outside_id
 from contracts.executor import StepCompleted
-from contracts.inbound import MailEvent, RecipientEventReported
+from contracts.inbound import RecipientEventReported
 from tests.builders import TENANT, fact
 from tests.chassis.raw_batches import batch, mended, produce
-from tests.proof.chassis.replicas import PARTITIONS
+from tests.contracts.samples import sample
+from tests.proof.chassis.replicas import PARTITIONS, TOPICS
 from tests.proof.poison.kinds import ALONE, KINDS, ODD, Spoilt, good
 
 ODD_BYTES = b"x-\xff\xfed"
@@ -56,18 +57,13 @@ def own(chance: random.Random, campaign: CampaignId, step: str) -> Fact[Event]:
     return fact(StepCompleted(plan_version=1, step=step, verified="by hand"), campaign, event_id=uuid(chance))
 
 
-def public(chance: random.Random, campaign: CampaignId) -> Fact[Event]:
+def public(chance: random.Random, campaign: CampaignId, of: type[Event] = RecipientEventReported) -> Fact[Event]:
+    """What an outsider reports, under an id of its own."""
     source_id = str(uuid(chance))
-    event = RecipientEventReported(
-        kind=MailEvent.OPENED,
-        recipient_hash=f"{chance.getrandbits(256):064x}",
-        recipient_domain="a.example",
-        effect_id=uuid(chance),
-        machine=False,
-        provider="sendgrid",
-    )
     event_id = outside_id(TENANT, "/outside", source_id)
-    return fact(event, campaign, event_id=event_id, source="/outside", source_id=source_id, sequence=None, epoch=None)
+    return fact(
+        sample(of), campaign, event_id=event_id, source="/outside", source_id=source_id, sequence=None, epoch=None
+    )
 
 
 def meant(seed: int, count: int, *, victims: int) -> list[Meant]:
@@ -136,11 +132,11 @@ class Sender:
 
 
 @asynccontextmanager
-async def sender(kafka: str) -> AsyncIterator[Sender]:
-    """Ready to send to the topics of the counting service."""
+async def sender(kafka: str, topics: Sequence[str] = TOPICS) -> AsyncIterator[Sender]:
+    """Ready to send to `topics`: of the counting service, unless others are named."""
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()
-    await client.set_topics([StepCompleted.topic, RecipientEventReported.topic])
+    await client.set_topics(topics)
     try:
         async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all") as producer:
             yield Sender(producer, client)
