@@ -13,7 +13,7 @@ from contracts.event import CampaignId, Event
 from contracts.inbound import BriefSubmitted, ContactEventReported, MetricReported, RecipientEventReported
 from handrail.local.system import System
 from tests.proof.chassis.verdict import Verdict
-from tests.proof.place import EXAMPLES
+from tests.proof.organisation import EXAMPLES
 from tests.proof.poison.judging import claims, judged, letters
 from tests.proof.poison.kinds import KINDS, good
 from tests.proof.poison.sending import Meant, Sent, public, sender, uuid
