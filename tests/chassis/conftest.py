@@ -8,9 +8,9 @@ from handrail.local.kafka import Kafka
 from handrail.local.processes import Processes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def own_kafka() -> Iterator[Kafka]:
-    """A broker that may be destroyed."""
+    """A broker that may be destroyed; no service of another test has said anything there."""
     with TemporaryDirectory(prefix="handrail-kafka-", ignore_cleanup_errors=True) as home:
         processes = Processes(Path(home))
         kafka = Kafka(Path(home), processes)

@@ -15,6 +15,7 @@ from contracts.event import CampaignId
 from contracts.executor import StepCompleted
 from contracts.monitor import TriggerCleared
 from handrail.local import topics
+from handrail.local.kafka import Kafka
 from handrail.local.sources import Infrastructure
 from tests.builders import TENANT, fact
 from tests.chassis.counting import STATES
@@ -55,28 +56,30 @@ class Feed:
 
 @pytest.mark.timeout(300)
 async def test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing(
-    servers: Infrastructure, db_for: MakeDb, tmp_path: Path
+    own_kafka: Kafka, servers: Infrastructure, db_for: MakeDb, tmp_path: Path
 ) -> None:
     db = await db_for("chassis")
     name = await db.pool.fetchval("SELECT current_database()")
-    topics.apply(servers.kafka, {StepCompleted.topic: 3, TriggerCleared.topic: 3})
+    topics.apply(own_kafka.bootstrap, {StepCompleted.topic: 3, TriggerCleared.topic: 3})
     armings = tmp_path / "crash-points"
     armings.mkdir()
-    replica = Replica(servers.kafka, servers.postgres.dsn(name), 0, tmp_path, COUNTING_CRASH_POINTS=str(armings))
+    replica = Replica(own_kafka.bootstrap, servers.postgres.dsn(name), 0, tmp_path, COUNTING_CRASH_POINTS=str(armings))
     try:
-        async with AIOKafkaProducer(bootstrap_servers=servers.kafka, enable_idempotence=True, acks="all") as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=own_kafka.bootstrap, enable_idempotence=True, acks="all"
+        ) as producer:
             feed = Feed(producer)
             for boundary in BOUNDARIES:
-                (armings / "counting").write_text(f"{boundary} 1")
+                arming, hit = f"{boundary} 1", armings / "counting.hit"
+                (armings / "counting").write_text(arming)
                 async with asyncio.timeout(90):
-                    while replica.process.poll() is None:
+                    while not hit.exists() or hit.read_text() != arming:
                         await feed.more(12)
                         await asyncio.sleep(0.2)
-                assert (armings / "counting.hit").read_text() == f"{boundary} 1"
-                replica.process = replica.started()
+                        replica.supervise()
         async with asyncio.timeout(60):
             while await db.pool.fetchval(SENT) < feed.count:
-                assert replica.process.poll() is None
+                replica.supervise()
                 await asyncio.sleep(0.2)
     finally:
         replica.process.kill()
@@ -85,7 +88,7 @@ async def test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing
         states = await STATES.load(conn, [Key(TENANT, campaign) for campaign in feed.expected])
     assert {key.campaign: list(state.order) for key, state in states.items()} == feed.expected
     told: dict[CampaignId, set[int]] = defaultdict(set)
-    for campaign, sequence, _ in await witness(servers.kafka, feed.expected):
+    for campaign, sequence, _ in await witness(own_kafka.bootstrap, feed.expected):
         told[campaign].add(sequence)
     for campaign, steps in feed.expected.items():
         assert told[campaign] == set(range(1, len(steps) + 1))
