@@ -22,6 +22,7 @@ from contracts.actions import EffectOutcome
 from executor import changes
 from executor.dispatch import Dispatcher, NoSuchTool
 from executor.effects import AbandonPlanned, SeeEvidence, SetGuard
+from executor.outcomes import LOOK_UPS
 from executor.tools.smtp import SmtpTool
 from handrail.keys import Keys
 from handrail.local import ports
@@ -319,13 +320,22 @@ async def test_two_dispatchers_at_once_send_each_mail_once_whatever_is_lost(
     assert taken(outside, to) == [1] * len(to)
 
 
+SILENT_SEARCHES = {
+    # faults of the search: requests that it gets for three mails, eight times
+    "nonsense": (("search:garbage_before=0.5", "search:wrong_id_before=0.5"), SOME * LOOK_UPS),
+    "away": (("search:reset_before=1",), LOOK_UPS),
+}
+
+
+@pytest.mark.parametrize("how", SILENT_SEARCHES)
 async def test_a_look_up_that_never_answers_is_given_up_in_the_end(
-    db_for: MakeDb, folder: Path, keys: Keys, tmp_path: Path
+    how: str, db_for: MakeDb, folder: Path, keys: Keys, tmp_path: Path
 ) -> None:
+    """A search that is away is asked once a run, and not for each mail."""
+    faults, requests = SILENT_SEARCHES[how]
     db, to = await db_for("executor"), those("reset_after", "unclear")
-    with world(
-        tmp_path / "world", keys, "--fault", "search:garbage_before=0.5", "--fault", "search:wrong_id_before=0.5"
-    ) as running:
+    told = [word for fault in faults for word in ("--fault", fault)]
+    with world(tmp_path / "world", keys, *told) as running:
         send = await cleared(db, to, issued=plan_issued(mail_tool="esp"))
         one = dispatcher(db, 0, folder, keys, tools=tools(doors(running), keys))
         done = await run(one, send)
@@ -334,6 +344,9 @@ async def test_a_look_up_that_never_answers_is_given_up_in_the_end(
             done = await run(one, send)
         assert set(send.outcomes().values()) == {EffectOutcome.UNKNOWN}
         assert taken(running, to) == [1] * SOME
+        met = running.summary()["faults"]
+        assert isinstance(met, dict)
+        assert sum(count for fault, count in met.items() if fault.startswith("search")) == requests
 
 
 @pytest.mark.parametrize("name", ["K", "U", "L"])

@@ -32,7 +32,7 @@ SELECT effect_id, tool, attempts, first_dispatched_at, lost_at, evidence, look_u
        coalesce(not_before <= clock_timestamp(), true) AS due, clock_timestamp() AS now
   FROM effect_intent
  WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state = 'planned' AND lost_at IS NOT NULL
- ORDER BY position
+ ORDER BY not_before NULLS FIRST, position
  LIMIT 50
 """
 _OPEN = """
@@ -133,10 +133,13 @@ class Settling:
                 seen |= dict.fromkeys(mine, Seen(Sight.UNCLEAR, "no_search"))
                 continue
             async with asking as search:
-                for effect in mine:
+                for nth, effect in enumerate(mine):
                     crashpoint(DispatchPoint.LOOKING_UP)
                     seen[effect] = await search.look_up(effect)
                     crashpoint(DispatchPoint.LOOKED_UP)
+                    if seen[effect].away:  # the others would only wait as long for as little
+                        seen |= dict.fromkeys(mine[nth:], seen[effect])
+                        break
         return seen
 
     def _gone(self, row: asyncpg.Record) -> bool:

@@ -26,6 +26,8 @@ from executor.drafts import SEGMENTS
 from executor.effects import OptionFound, OptionsAssembled
 
 SEND, CANCEL = "send_campaign", "cancel"
+SENDER_REFUSED = "sender_refused"
+"""Why a campaign halts whose tool refuses us ourselves."""
 OPTIONS = DecidedBy(id="executor.options", version="1", model=None, prompt_hash=None)
 """Options to a halt are counted out, not planned."""
 
@@ -59,6 +61,7 @@ def option_of(
     """One thing a halted campaign could do next."""
     options, option = found.options, found.options[nth]
     stop = option.id == "stop"
+    plan = issued.plan
     told = {
         "resume_without_domain": (
             f"Go on without {_some(option.without)}: {option.recipients} people get their mail",
@@ -66,7 +69,9 @@ def option_of(
         ),
         "resume_all": (
             f"Go on with everybody left: {option.recipients} people",
-            "The failures are accepted; the sender's reputation may suffer.",
+            f"{plan.mail_tool} refused our sender: its credentials or sender must be mended before it goes on."
+            if state.halt is not None and state.halt.because == SENDER_REFUSED
+            else "The failures are accepted; the sender's reputation may suffer.",
         ),
         "stop": ("Stop: nobody else gets a mail", "Give up the rest rather than risk more."),
     }[option.id]

@@ -16,7 +16,7 @@ from contracts.event import Event
 from contracts.executor import CampaignOutcome, CampaignStage, StepFailed
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
-from executor.domain import halting
+from executor.domain import halting, proposing
 from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done, to_stage
 from executor.domain.state import Campaign, Reason, Sending
 from executor.effects import AbandonPlanned, Dispatch, Dispatched, EffectsFound, MarkReported, SetGuard
@@ -113,7 +113,7 @@ def _refused(here: Here, state: Campaign, sending: Sending, done: Dispatched, ev
 
 
 def _turned_away(here: Here, state: Campaign, done: Dispatched, events: list[Event]) -> Ruling:
-    """The tool does not want us: no waiting mends that, so people hear of it, once."""
+    """The tool does not want us: no waiting mends that. People are asked whether to go on once they have mended it."""
     assert state.sending is not None
     state = replace(state, sending=replace(state.sending, turned_away=0))
     tool = plan_of(here, state).plan.mail_tool
@@ -122,7 +122,9 @@ def _turned_away(here: Here, state: Campaign, done: Dispatched, events: list[Eve
         step="send",
         because=f"{tool} refuses us, not our recipients ({done.turned_away}): its credentials or sender must be mended",
     )
-    return replace(halting.halted(here, state, "sender_refused", after=(*events, told)), reason=Reason.STEP_FAILED)
+    ruling = halting.halted(here, state, proposing.SENDER_REFUSED, after=(*events, told))
+    assert ruling.state is not None
+    return replace(ruling, reason=Reason.STEP_FAILED, tasks=halting.resume(ruling.state).tasks)
 
 
 def _settling(state: Campaign, sending: Sending, done: Dispatched) -> tuple[Task, ...]:

@@ -142,7 +142,7 @@ async def searched(line: HttpLine, effect: UUID, path: str) -> Seen:
     try:
         said = await line.ask("GET", f"{path}?reference={effect}")
     except (Unarmed, Unreached, Lost) as error:
-        return Seen(Sight.UNCLEAR, type(error).__name__.lower())
+        return Seen(Sight.UNCLEAR, type(error).__name__.lower(), away=True)
     mails = None if said.status != 200 or said.body is None else said.body.get("mails")
     if not isinstance(mails, list):
         return Seen(Sight.UNCLEAR, f"answer_{said.status}", said.wait)

@@ -85,6 +85,8 @@ class Seen:
     sight: Sight
     because: str
     wait: timedelta | None = None
+    away: bool = False
+    """Of UNCLEAR: nobody could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
