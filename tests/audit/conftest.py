@@ -9,15 +9,14 @@ import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from starlette.applications import Starlette
 
 from audit.app import build
 from audit.settings import Settings
+from chassis.application import application
 from chassis.consumer import Consumer
 from chassis.event_log import headers_of
 from chassis.identity import Gate
 from chassis.postgres import Database
-from chassis.problems import Problem, answer_problem
 from chassis.records import Raw
 from chassis.service import Parts
 from handrail import keys
@@ -74,7 +73,7 @@ async def auditor(db_for: MakeDb, folder: Path) -> AsyncIterator[Auditor]:
     gate = Gate.from_settings(keys.ISSUER, keys.AUDIENCE, keys.Keys(folder).jwks)
     parts = Parts("audit", settings, db, gate, VERIFIER)
     await build(parts)
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
         yield Auditor(parts, folder, client)

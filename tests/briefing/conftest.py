@@ -12,12 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from starlette.applications import Starlette
 
 from briefing.app import build
 from briefing.settings import Settings
+from chassis.application import application
 from chassis.identity import Gate
-from chassis.problems import Problem, answer_problem
 from chassis.records import Raw, receive
 from chassis.service import Parts
 from chassis.signatures import Verifier
@@ -93,7 +92,7 @@ async def briefing(db_for: MakeDb, folder: Path) -> AsyncIterator[Briefings]:
     gate = Gate.from_settings(keys.ISSUER, keys.AUDIENCE, names.jwks)
     parts = Parts("briefing", settings, await db_for("briefing"), gate, Verifier.from_file(names.signature_keys))
     await build(parts)
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://briefing") as client:
         yield Briefings(parts, folder, client)

@@ -4,12 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
-from chassis.problems import Problem, answer_problem
+from chassis.application import application
 from chassis.records import receive
-from chassis.service import Counted, Parts
+from chassis.service import Parts
 from chassis.tasks import Worker
 from contracts.catalogue import BY_TYPE
 from contracts.codec import Header
@@ -20,7 +18,7 @@ from tests.conftest import VERIFIER
 
 
 def _door(parts: Parts) -> httpx.AsyncClient:
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem}, middleware=[Middleware(Counted)])
+    app = application(parts.routes)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://escalation")
 
 

@@ -11,12 +11,11 @@ import pytest
 import pytest_asyncio
 import yaml
 from pydantic import SecretStr
-from starlette.applications import Starlette
 
+from chassis.application import application
 from chassis.consumer import Consumer
 from chassis.decision import Key
 from chassis.identity import Gate
-from chassis.problems import Problem, answer_problem
 from chassis.records import Raw
 from chassis.service import Parts
 from chassis.tasks import Worker
@@ -139,7 +138,7 @@ async def house(
         verifier=VERIFIER,
     )
     await build(parts)
-    app = Starlette(routes=list(parts.routes), exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://executor") as http:
         yield House(parts, http, key_folder)

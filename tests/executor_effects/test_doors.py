@@ -8,12 +8,11 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from starlette.applications import Starlette
 
+from chassis.application import application
 from chassis.decision import Key
 from chassis.identity import Gate
 from chassis.postgres import Database
-from chassis.problems import Problem, answer_problem
 from chassis.service import Parts
 from contracts.event import CampaignId
 from contracts.executor import KillSwitchChanged, RecipientSuppressed
@@ -90,7 +89,7 @@ async def house(db_for: MakeDb, keys: Keys, folder: Path, repository: Path) -> A
     await build(parts)
     async with db.pool.acquire() as conn:
         await changes.apply(conn, KEY, [SetGuard(fence=0, halted=False)])
-    app = Starlette(routes=list(parts.routes), exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://door.example") as client:
         yield House(db, client, keys)
 

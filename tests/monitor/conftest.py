@@ -10,12 +10,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from starlette.applications import Starlette
 
+from chassis.application import application
 from chassis.event_log import headers_of
 from chassis.identity import Gate
 from chassis.postgres import Database
-from chassis.problems import Problem, answer_problem
 from chassis.records import Raw, receive
 from chassis.service import Parts
 from chassis.signatures import Verifier
@@ -94,7 +93,7 @@ async def opened(db: Database, folder: Path) -> AsyncIterator[Monitor]:
     gate = Gate.from_settings(keys.ISSUER, keys.AUDIENCE, names.jwks)
     parts = Parts("monitor", settings, db, gate, Verifier.from_file(names.signature_keys))
     await build(parts)
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
         yield Monitor(parts, folder, client)

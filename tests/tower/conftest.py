@@ -12,10 +12,10 @@ import pytest_asyncio
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from chassis.application import application
 from chassis.consumer import Consumer
 from chassis.identity import Gate
 from chassis.postgres import Database
-from chassis.problems import Problem, answer_problem
 from chassis.records import Raw
 from chassis.service import Parts
 from contracts.event import CampaignId, Event, Fact, Tenant
@@ -71,7 +71,7 @@ async def opened(db: Database, folder: Path, open_tenant: Tenant | None = None) 
     gate = Gate.from_settings(keys.ISSUER, keys.AUDIENCE, keys.Keys(folder).jwks)
     parts = Parts("tower", settings, db, gate, VERIFIER)
     await build(parts)
-    app = Starlette(routes=parts.routes, exception_handlers={Problem: answer_problem})
+    app = application(parts.routes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://tower") as client:
         yield Tower(parts, folder, client, app)

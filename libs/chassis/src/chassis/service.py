@@ -17,14 +17,12 @@ import uvicorn
 from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.types import Message as ASGIMessage
 
 from chassis import crashpoints, dead_letters
+from chassis.application import application
 from chassis.bounds import breathe
 from chassis.clock import Clock
 from chassis.cluster import Watch, cluster_id, settle
@@ -32,9 +30,8 @@ from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
-from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, INGRESS
+from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING
 from chassis.postgres import AWAY, Database
-from chassis.problems import Problem, answer_problem
 from chassis.recover import Own, Relearn
 from chassis.relay import Relay
 from chassis.replay import KeptRecords
@@ -137,12 +134,7 @@ class Service:
             Route("/metrics", self._metrics),
             *self.parts.routes,
         ]
-        return Starlette(
-            routes=routes,
-            lifespan=self._lifespan,
-            exception_handlers={Problem: answer_problem},
-            middleware=[Middleware(Counted)],
-        )
+        return application(routes, self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -229,21 +221,6 @@ class Service:
 
     async def _ping_kafka(self) -> bool:
         return await self.broker.ping(timeout=2)
-
-
-class Counted:
-    """ASGI middleware: counts requests by class of answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def counting(message: ASGIMessage) -> None:
-            if message["type"] == "http.response.start":
-                INGRESS.labels(code=f"{message['status'] // 100}xx").inc()
-            await send(message)
-
-        await self.app(scope, receive, counting if scope["type"] == "http" else send)
 
 
 async def _forever(run: Callable[[], Awaitable[None]]) -> None:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chassis.decision import Command
 from chassis.doors import idempotency_key, read, respond
 from chassis.service import Parts
-from contracts.event import Tenant, Text
+from contracts.event import Name, Tenant, Text
 from executor import store, views
 from executor.answers import reply, shown
 from executor.callers import PEOPLE, Callers, key_in
@@ -33,7 +33,7 @@ class ReasonBody(Body):
 
 
 class WaiverBody(Body):
-    item: str
+    item: Name
     reason: Text
 
 

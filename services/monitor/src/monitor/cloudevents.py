@@ -85,5 +85,7 @@ def _structured(event: Any, tenant: Tenant, tenant_key: bytes, where: str) -> Fa
     try:
         return decode(BY_TYPE[kind].topic, headers, raw, verify=lambda *_: False, tenant=tenant)
     except Undecodable as error:
-        field, _, told = error.reason.partition(": ")
-        raise Problem(400, error.reason, field=f"{where}{field}"[:200], fix=told or error.reason) from None
+        field, named, told = error.reason.partition(": ")
+        if not named:  # a sentence that begins with the attribute
+            field, told = error.reason.split(" ")[0].removeprefix("ce_"), error.reason
+        raise Problem(400, told, field=f"{where}{field or 'data'}"[:200], fix=told) from None
