@@ -45,6 +45,6 @@ class Program:
 
     def _env(self) -> dict[str, str]:
         [port] = ports.free(1)
-        own = {"DSN": self.dsn, "KAFKA": self.kafka, "HTTP_PORT": str(port), "REPLICA": f"{self.name}-0"}
+        own = {"DSN": self.dsn, "KAFKA": self.kafka, "HTTP_PORT": str(port)}
         prefixed = {f"{self.name.upper()}_{name}": value for name, value in own.items()}
         return {**os.environ, **prefixed, "PYTHONPATH": str(ROOT)}

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from chassis.decision import Key
+from chassis.postgres import Database
+from chassis.recover import CannotRecover, Own
 from contracts.executor import StepCompleted
 from contracts.monitor import TriggerCleared
 from handrail.local import backups, topics
@@ -15,7 +17,7 @@ from tests.builders import TENANT
 from tests.chassis import counting, hearing
 from tests.chassis.programs import Program
 from tests.chassis.test_replay import CAMPAIGNS, HEARD, SAID, dsn, feed, reached, witness
-from tests.conftest import MakeDb
+from tests.conftest import VERIFIER, MakeDb
 
 TOPICS = {StepCompleted.topic: 3, TriggerCleared.topic: 3}
 KEYS = [Key(TENANT, one) for one in CAMPAIGNS]
@@ -41,8 +43,9 @@ async def test_a_restored_service_says_nothing_twice_and_misses_nothing(
         with counter.running():
             await feed(kafka, 60, 60)
             await reached(counts, SAID, 120)
-            running = await asyncio.to_thread(counter.run, "recover")
-            assert running.returncode != 0 and "counting still runs" in running.stderr
+            own = Own(Database(counts.pool, "counting"), kafka, (TriggerCleared.topic,), VERIFIER, group_seconds=0)
+            with pytest.raises(CannotRecover, match="counting still runs"):
+                await own.recover((StepCompleted.topic,), None)
         await counts.pool.expire_connections()
         await asyncio.to_thread(backups.restore, counter.dsn, tmp_path / "backup")
 

@@ -66,6 +66,7 @@ class Own:
     kafka: str
     topics: Sequence[str]
     verify: Verify
+    group_seconds: float = GROUP_SECONDS
 
     async def settle(self) -> None:
         """Compare the newest record of each partition with what the database knows. Raises Rewound.
@@ -86,7 +87,7 @@ class Own:
 
         Raises CannotRecover. Whatever fails may be done again.
         """
-        await _rewind(self.kafka, self.db.service, group_topics)
+        await _rewind(self.kafka, self.db.service, group_topics, self.group_seconds)
         found = await cluster.cluster_id(self.kafka)
         async with self.db.transaction() as tx:
             await cluster.meet(tx.conn, found)
@@ -160,20 +161,20 @@ async def _partitions(kafka: str, topics: Sequence[str]) -> list[TopicPartition]
     return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
 
 
-async def _rewind(kafka: str, group: str, topics: Sequence[str]) -> None:
+async def _rewind(kafka: str, group: str, topics: Sequence[str], seconds: float) -> None:
     """Let the group begin with the first record of each partition. Raises CannotRecover while it has members."""
     if not topics:
         return
-    await _nobody_in(kafka, group)
+    await _nobody_in(kafka, group, seconds)
     partitions = await _partitions(kafka, topics)
     async with AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False) as reader:
         reader.assign(partitions)
         await reader.commit(await reader.beginning_offsets(partitions))
 
 
-async def _nobody_in(kafka: str, group: str) -> None:
+async def _nobody_in(kafka: str, group: str, seconds: float) -> None:
     """Wait for members that were killed to be counted out; one that is alive stays. Raises CannotRecover."""
-    deadline = asyncio.get_running_loop().time() + GROUP_SECONDS
+    deadline = asyncio.get_running_loop().time() + seconds
     async with _admin(kafka) as admin:
         while True:
             [answer] = await admin.describe_consumer_groups([group])
