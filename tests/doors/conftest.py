@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from chassis.application import application
 from contracts.inbound import RecipientEventReported
-from executor.unsubscribe import Link, token
+from executor.people.unsubscribe import Link, token
 from handrail.keys import Keys, dev_token
 from monitor.sendgrid import SIGNATURE, TIMESTAMP
 from tests.audit.builders import DECISION as EXPLAINED

@@ -25,10 +25,8 @@ from contracts.framing import named
 from contracts.inbound import MailEvent, RecipientEventReported
 from contracts.monitor import Evidence, OutcomeVerified, TriggerFired
 from contracts.plan import Response, Trigger
-from executor.candidates import PlanSend, SendPlanned
 from executor.domain.decide import decide
 from executor.domain.state import Campaign, Proposal, Sending
-from executor.drafts import Checked, Drafted, MailsRendered
 from executor.effects import (
     AssembleOptions,
     Change,
@@ -41,7 +39,9 @@ from executor.effects import (
     Switch,
     Uncertain,
 )
-from executor.planner import TemplatePlanner
+from executor.preparing.candidates import PlanSend, SendPlanned
+from executor.preparing.drafts import Checked, Drafted, MailsRendered
+from executor.preparing.planner import TemplatePlanner
 from tests.builders import T0, at, meta, plan_issued
 
 MAILS = ("mail.attended", "mail.no_show")

@@ -6,8 +6,8 @@ import pytest
 
 from chassis.decision import Key
 from contracts.event import Tenant, tenant_row
-from executor import audience
-from executor.audience import COLUMNS, content_hash, parse
+from executor.people import audience
+from executor.people.audience import COLUMNS, content_hash, parse
 from tests.conftest import MakeDb
 
 TENANT = Tenant("demo")

@@ -9,9 +9,9 @@ import pytest
 from contracts.brief import Asset, Brief, Claim
 from contracts.executor import CheckResult, Verdict
 from contracts.plan import Plan
-from executor.checks import run
-from executor.drafts import Draft
-from executor.writer import TemplateWriter
+from executor.preparing.checks import run
+from executor.preparing.drafts import Draft
+from executor.preparing.writer import TemplateWriter
 from policy.sender import AssetEntry, Sender
 from tests.builders import brief, plan_issued
 from tests.executor.builders import MAILS

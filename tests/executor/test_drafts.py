@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.plan import Plan
-from executor.drafts import Rendered, snapshot_hash
-from executor.sends import Sends
-from executor.writer import merge
+from executor.preparing.drafts import Rendered, snapshot_hash
+from executor.preparing.writer import merge
+from executor.sending.sends import Sends
 from tests.builders import plan_issued
 from tests.conftest import VERIFIER
 from tests.executor.test_checks import SENDER, draft

@@ -9,7 +9,7 @@ from contracts.actions import ActionProposed
 from contracts.executor import StepFailed, Verdict
 from executor.domain.checklist import blocking, checklist
 from executor.domain.state import Reason
-from executor.drafts import Exclusion, RenderMails
+from executor.preparing.drafts import Exclusion, RenderMails
 from tests.builders import brief, plan_issued
 from tests.executor.builders import MAILS, Story, checked, drafted, planned, rendered, sha
 from tests.executor.conftest import House, people

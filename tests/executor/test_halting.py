@@ -19,8 +19,8 @@ from contracts.monitor import Evidence
 from contracts.plan import ActionClass, Response
 from executor.commands import CancelCampaign, PauseCampaign, ResumeCampaign
 from executor.domain.state import Reason
-from executor.drafts import DraftMail
 from executor.effects import AbandonPlanned, AssembleOptions, Dispatch, KeepGrant, SetGuard
+from executor.preparing.drafts import DraftMail
 from tests.builders import plan_issued
 from tests.executor.builders import (
     BAD,

@@ -17,8 +17,8 @@ from contracts.executor import CampaignHalted, MailTested
 from executor.commands import SendTest
 from executor.domain.state import Reason
 from executor.domain.testing import LIMIT
-from executor.drafts import SendTestMail, SentTest
 from executor.effects import CountTest
+from executor.preparing.drafts import SendTestMail, SentTest
 from handrail.keys import Keys
 from tests.builders import T0
 from tests.executor.builders import MAILS, Story, asked, drafted, sha

@@ -11,9 +11,9 @@ from contracts.actions import ActionProposed
 from contracts.decision import Candidate, DecidedBy
 from contracts.executor import StepFailed
 from contracts.plan import HandledBy, Plan
-from executor.candidates import PlanSend, SendPlanned, Ways
 from executor.domain.state import Reason
-from executor.planner import Planning, TemplatePlanner
+from executor.preparing.candidates import PlanSend, SendPlanned, Ways
+from executor.preparing.planner import Planning, TemplatePlanner
 from tests.builders import plan_issued
 from tests.executor.builders import Story, pending, planned, rendered
 from tests.executor.conftest import House, people

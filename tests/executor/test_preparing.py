@@ -20,12 +20,12 @@ from contracts.executor import (
     WorkBegun,
 )
 from contracts.plan import ActionClass
-from executor.candidates import PlanSend
 from executor.commands import WaiveItem
 from executor.domain.checklist import blocking, checklist
 from executor.domain.state import Artefact, Reason
-from executor.drafts import CheckMail, DraftMail, RenderMails
 from executor.effects import SetGuard
+from executor.preparing.candidates import PlanSend
+from executor.preparing.drafts import CheckMail, DraftMail, RenderMails
 from tests.executor.builders import (
     FAILS,
     LONG,

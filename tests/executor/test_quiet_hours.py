@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.brief import QuietHours
-from executor.quiet_hours import allowed_from
+from executor.people.quiet_hours import allowed_from
 
 ZONES = (
     "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Pacific/Apia", "Africa/Casablanca",

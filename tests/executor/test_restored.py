@@ -23,7 +23,7 @@ from contracts.executor import CampaignHalted, CampaignOutcome, RecipientSuppres
 from contracts.inbound import MailEvent
 from executor.app import build
 from executor.effects import Dispatch
-from executor.journal import Journal
+from executor.sending.journal import Journal
 from handrail.local import backups
 from handrail.local.sources import Infrastructure
 from tests.builders import fact

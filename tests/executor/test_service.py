@@ -23,8 +23,8 @@ from contracts.inbound import MailEvent
 from contracts.monitor import Evidence
 from contracts.plan import Response, Trigger
 from executor import store
-from executor.drafts import RenderMails
 from executor.effects import Dispatch
+from executor.preparing.drafts import RenderMails
 from tests.builders import at, fact, meta, policy
 from tests.conftest import VERIFIER
 from tests.executor.builders import BAD, fired, grant, report

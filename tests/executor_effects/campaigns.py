@@ -20,16 +20,16 @@ from contracts.escalation import ActionCleared
 from contracts.event import CampaignId
 from contracts.plan import ActionClass
 from executor import changes
-from executor.dispatch import Dispatcher
-from executor.drafts import Rendered, snapshot_hash
 from executor.effects import Dispatch, Dispatched, KeepGrant, MarkReported, SetGuard
-from executor.journal import Journal
-from executor.mail import Stamp
-from executor.sends import Sends
-from executor.settling import Settling
-from executor.tools.port import Tool
-from executor.tools.sandbox import Sandboxed
-from executor.tools.smtp import SmtpTool
+from executor.preparing.drafts import Rendered, snapshot_hash
+from executor.preparing.mail import Stamp
+from executor.sending.dispatch import Dispatcher
+from executor.sending.journal import Journal
+from executor.sending.sends import Sends
+from executor.sending.settling import Settling
+from executor.sending.tools.port import Tool
+from executor.sending.tools.sandbox import Sandboxed
+from executor.sending.tools.smtp import SmtpTool
 from handrail.keys import Keys
 from policy.sender import Sender
 from tests.builders import HASH, TENANT, fact, meta, plan_issued

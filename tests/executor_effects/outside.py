@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from chassis.postgres import Database
-from executor.dispatch import Dispatcher
-from executor.tools.esp import Esp
-from executor.tools.http import Account
-from executor.tools.journey import Journey
-from executor.tools.mail_api import MailApi
-from executor.tools.port import Tool
-from executor.tools.smtp import SmtpTool
+from executor.sending.dispatch import Dispatcher
+from executor.sending.tools.esp import Esp
+from executor.sending.tools.http import Account
+from executor.sending.tools.journey import Journey
+from executor.sending.tools.mail_api import MailApi
+from executor.sending.tools.port import Tool
+from executor.sending.tools.smtp import SmtpTool
 from handrail.keys import Keys
 from tests.executor_effects.campaigns import SENDER, Send, run, stamp
 from tests.world.conftest import SENDERS_TOKEN, Running

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chassis.postgres import Database
-from executor.dispatch_points import DispatchPoint
+from executor.sending.dispatch_points import DispatchPoint
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
 from tests.builders import plan_issued

@@ -19,8 +19,8 @@ from contracts.executor import KillSwitchChanged, RecipientSuppressed
 from executor import changes
 from executor.app import build
 from executor.effects import SetGuard
+from executor.people.unsubscribe import Link, read, token
 from executor.settings import Settings
-from executor.unsubscribe import Link, read, token
 from handrail.keys import AUDIENCE, ISSUER, Keys, dev_token
 from tests.builders import CAMPAIGN, TENANT
 from tests.conftest import VERIFIER, MakeDb

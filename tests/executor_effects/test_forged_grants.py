@@ -24,8 +24,8 @@ from executor.domain.decide import decide
 from executor.domain.state import Campaign
 from executor.effects import Dispatch, Shared
 from executor.metrics import DECISIONS
-from executor.refusal import Refused
-from executor.sends import Sends
+from executor.sending.refusal import Refused
+from executor.sending.sends import Sends
 from tests.builders import TENANT, fact
 from tests.conftest import KEY, SIGNER, VERIFIER, MakeDb
 from tests.executor.builders import Story, denial

@@ -10,9 +10,10 @@ import pytest
 from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from contracts.brief import Frequency, QuietHours
-from executor import changes, touches
-from executor.drafts import Rendered
+from executor import changes
 from executor.effects import AbandonPlanned, RevokeGrant, SetGuard
+from executor.people import touches
+from executor.preparing.drafts import Rendered
 from handrail.keys import Keys
 from tests.builders import TENANT, brief, euros, plan_issued, policy
 from tests.conftest import MakeDb

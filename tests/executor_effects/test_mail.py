@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.framing import digest
-from executor.drafts import Rendered
-from executor.mail import Envelope, Stamp, compose, message_id
+from executor.preparing.drafts import Rendered
+from executor.preparing.mail import Envelope, Stamp, compose, message_id
 from handrail.keys import Keys
 from tests.builders import CAMPAIGN, T0
 from tests.executor_effects.campaigns import SENDER

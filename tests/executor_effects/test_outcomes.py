@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.actions import EffectOutcome
 from contracts.plan import ActionClass
-from executor.outcomes import (
+from executor.sending.outcomes import (
     ATTEMPTS,
     LOOK_UPS,
     PLANNED,
@@ -23,8 +23,8 @@ from executor.outcomes import (
     looked_up,
     move,
 )
-from executor.tools.http import Said, answered
-from executor.tools.port import Answer, Capability, Idempotency, Seen, Sight
+from executor.sending.tools.http import Said, answered
+from executor.sending.tools.port import Answer, Capability, Idempotency, Seen, Sight
 from tests.builders import at
 
 DAY, WINDOW = timedelta(days=1), timedelta(minutes=2)

@@ -20,10 +20,10 @@ from cryptography.x509.oid import NameOID
 
 from contracts.actions import EffectOutcome
 from executor import changes
-from executor.dispatch import Dispatcher, NoSuchTool
 from executor.effects import AbandonPlanned, SeeEvidence, SetGuard
-from executor.outcomes import LOOK_UPS
-from executor.tools.smtp import SmtpTool
+from executor.sending.dispatch import Dispatcher, NoSuchTool
+from executor.sending.outcomes import LOOK_UPS
+from executor.sending.tools.smtp import SmtpTool
 from handrail.keys import Keys
 from handrail.local import ports
 from tests.builders import brief, euros, plan_issued

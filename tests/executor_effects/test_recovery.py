@@ -16,7 +16,7 @@ from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from executor import changes
 from executor.effects import SeeEvidence
-from executor.journal import Intent, Journal, StillWritten, Trace, everything, read, writer_is_gone
+from executor.sending.journal import Intent, Journal, StillWritten, Trace, everything, read, writer_is_gone
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
 from tests.builders import CAMPAIGN, HASH, T0, TENANT

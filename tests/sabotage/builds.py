@@ -175,7 +175,7 @@ BUILDS = (
     Build(
         name="grant not consumed",
         breaks="one approval begins two sends",
-        file=f"{EXECUTOR}/sends.py",
+        file=f"{EXECUTOR}/sending/sends.py",
         now=" WHERE (tenant, grant_id) = ($1, $2) AND consumed_at IS NULL\nRETURNING grant_id\n",
         then=" WHERE (tenant, grant_id) = ($1, $2) AND consumed_at IS NULL AND false\nRETURNING grant_id\n",
         caught_by=f"{GUARD}test_a_grant_is_used_once",
@@ -183,7 +183,7 @@ BUILDS = (
     Build(
         name="revoked grant still good",
         breaks="a send goes on after its approval was taken back",
-        file=f"{EXECUTOR}/sends.py",
+        file=f"{EXECUTOR}/sending/sends.py",
         now='        if grant["revoked_at"] is not None:\n',
         then='        if grant["revoked_at"] is not None and grant["consumed_at"] is None:\n',
         caught_by=f"{GUARD}test_a_revoked_grant_stops_the_rest",
@@ -191,7 +191,7 @@ BUILDS = (
     Build(
         name="hash over less than what is sent",
         breaks="the html part can change after approval",
-        file=f"{EXECUTOR}/drafts.py",
+        file=f"{EXECUTOR}/preparing/drafts.py",
         now="        return digest(self.subject, self.text, self.html)\n",
         then="        return digest(self.subject, self.text)\n",
         caught_by=f"{GUARD}test_a_mail_changed_after_the_first_wave_is_refused",
@@ -199,7 +199,7 @@ BUILDS = (
     Build(
         name="cached kill switch",
         breaks="mails of a batch in hand leave after the stop",
-        file=f"{EXECUTOR}/guard.py",
+        file=f"{EXECUTOR}/sending/guard.py",
         now="NOT engaged) < cardinality($5)\n",
         then="NOT engaged) < 0\n",
         caught_by=f"{SENDING}test_what_is_stopped_between_guard_and_send_does_not_leave",
@@ -207,7 +207,7 @@ BUILDS = (
     Build(
         name="missing kill switch counts as released",
         breaks="a campaign without its rows is not held",
-        file=f"{EXECUTOR}/guard.py",
+        file=f"{EXECUTOR}/sending/guard.py",
         now="    if await kill_switch.engaged(conn, key):\n",
         then="    if await conn.fetchval(\n"
         '        "SELECT count(*) FROM kill_switch WHERE scope = ANY($1) AND engaged", kill_switch.scopes_of(key)\n'
@@ -217,7 +217,7 @@ BUILDS = (
     Build(
         name="fence ignored",
         breaks="a dispatch from before a halt goes on after it",
-        file=f"{EXECUTOR}/guard.py",
+        file=f"{EXECUTOR}/sending/guard.py",
         now='    if guard["fence"] != task.fence:\n',
         then='    if guard["fence"] < 0:\n',
         caught_by=f"{GUARD}test_a_stale_task_does_nothing",
@@ -225,7 +225,7 @@ BUILDS = (
     Build(
         name="suppression not read by the guard",
         breaks="somebody who left gets one more mail",
-        file=f"{EXECUTOR}/guard.py",
+        file=f"{EXECUTOR}/sending/guard.py",
         now='        elif row["suppressed"] is not None:\n',
         then='        elif row["suppressed"] is not None and begun is None:\n',
         caught_by=f"{GUARD}test_no_to_one_person_is_no_to_nobody_else",
@@ -233,7 +233,7 @@ BUILDS = (
     Build(
         name="budget not a condition",
         breaks="two waves spend the same money",
-        file=f"{EXECUTOR}/guard.py",
+        file=f"{EXECUTOR}/sending/guard.py",
         now=" WHERE (tenant, campaign_id) = ($1, $2) AND spent + $3 <= $4 RETURNING spent\n",
         then=" WHERE (tenant, campaign_id) = ($1, $2) AND $4::bigint > 0 RETURNING spent\n",
         caught_by=f"{GUARD}test_the_budget_is_a_hard_limit",
@@ -241,7 +241,7 @@ BUILDS = (
     Build(
         name="journal skipped",
         breaks="after a crash nobody knows what may have left",
-        file=f"{EXECUTOR}/dispatch.py",
+        file=f"{EXECUTOR}/sending/dispatch.py",
         now="        self.journal.begin(one.intent)\n",
         then="",
         caught_by=f"{RECOVERY}test_a_killed_sender_sends_nothing_twice_and_forgets_nobody",
@@ -249,7 +249,7 @@ BUILDS = (
     Build(
         name="call then record",
         breaks="a mail that left is not in the journal when its process dies",
-        file=f"{EXECUTOR}/dispatch.py",
+        file=f"{EXECUTOR}/sending/dispatch.py",
         now="        self.journal.begin(one.intent)\n"
         "        crashpoint(DispatchPoint.REPEATED if one.lost else DispatchPoint.BEGUN)\n"
         "        answer = await line.send(one.effect_id, one.address, body)\n",
@@ -260,7 +260,7 @@ BUILDS = (
     Build(
         name="record then call",
         breaks="a mail that never left counts as sent when its process dies",
-        file=f"{EXECUTOR}/dispatch.py",
+        file=f"{EXECUTOR}/sending/dispatch.py",
         now="        crashpoint(DispatchPoint.REPEATED if one.lost else DispatchPoint.BEGUN)\n",
         then='        self.journal.end(one.effect_id, "succeeded", "accepted")\n'
         "        crashpoint(DispatchPoint.REPEATED if one.lost else DispatchPoint.BEGUN)\n",
@@ -269,7 +269,7 @@ BUILDS = (
     Build(
         name="lost answer sent again by a tool without a key",
         breaks="somebody gets the same mail twice",
-        file=f"{EXECUTOR}/outcomes.py",
+        file=f"{EXECUTOR}/sending/outcomes.py",
         now="        case Idempotency.NONE:\n            return Move.ASK\n",
         then="        case Idempotency.NONE:\n            return Move.REPEAT\n",
         caught_by="tests/executor_effects/test_outcomes.py"

@@ -16,7 +16,7 @@ import pytest
 from handrail.verify import verify_file
 from tests.system.running import Running, contacts, running, until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(590)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(590)]
 PLANT = """
 INSERT INTO dead_letter (cluster_id, topic, partition, kafka_offset, key, headers, value, sha256, kind, reason)
 VALUES ('planted', 'executor.work.v1', 0, $1, $2, $3, $4, '', 'failing', 'a bug of yesterday')

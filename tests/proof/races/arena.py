@@ -31,12 +31,12 @@ from contracts.event import CampaignId, Event, Fact
 from escalation.answers import reply as escalation_reply
 from escalation.app import build as build_escalation
 from escalation.settings import Settings as EscalationSettings
-from executor import audience
-from executor.answers import reply as executor_reply
+from executor.api.answers import reply as executor_reply
 from executor.app import build as build_executor
-from executor.approved import Approved, Verified
-from executor.dispatch import Dispatcher
 from executor.effects import Dispatch
+from executor.people import audience
+from executor.sending.approved import Approved, Verified
+from executor.sending.dispatch import Dispatcher
 from executor.settings import Settings as ExecutorSettings
 from handrail import keys
 from handrail.local.databases import PostgresServer

@@ -12,28 +12,30 @@ from contracts.briefing import PlanIssued
 from contracts.escalation import ActionCleared, CaseOpened
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeVerified, TriggerFired
-from executor import api, directory, kill_switch, store
-from executor.api_unsubscribe import UnsubscribePages
-from executor.candidates import PlanSend
-from executor.dispatch import Dispatcher
+from executor import kill_switch, store
+from executor.api.routes import routes
+from executor.api.unsubscribe import UnsubscribePages
 from executor.domain.decide import decide
 from executor.domain.proposing import SEND
-from executor.drafts import CheckMail, DraftMail, RenderMails, SendTestMail
 from executor.effects import AssembleOptions, Dispatch
-from executor.journal import Journal
-from executor.mail import Stamp
 from executor.metrics import DECISIONS, KILL_SWITCH, observe
-from executor.planner import Planning, TemplatePlanner
-from executor.preparation import Preparation
-from executor.recover import Recovery
-from executor.remaining import Remaining
-from executor.sends import Sends
+from executor.people import directory
+from executor.preparing.candidates import PlanSend
+from executor.preparing.drafts import CheckMail, DraftMail, RenderMails, SendTestMail
+from executor.preparing.mail import Stamp
+from executor.preparing.planner import Planning, TemplatePlanner
+from executor.preparing.preparation import Preparation
+from executor.preparing.remaining import Remaining
+from executor.preparing.tester import Tester
+from executor.preparing.writer import TemplateWriter
+from executor.recovery.recover import Recovery
+from executor.sending.dispatch import Dispatcher
+from executor.sending.journal import Journal
+from executor.sending.sends import Sends
+from executor.sending.settling import Settling
+from executor.sending.toolbox import toolbox
+from executor.sending.tools import smtp
 from executor.settings import Settings
-from executor.settling import Settling
-from executor.tester import Tester
-from executor.toolbox import toolbox
-from executor.tools import smtp
-from executor.writer import TemplateWriter
 from policy.organisation import load_organisation
 
 
@@ -98,4 +100,4 @@ async def build(parts: Parts) -> None:
 
     parts.measures = (measure,)
     parts.worker_slots = 3
-    parts.routes = [*api.routes(parts, keys.get, people), *UnsubscribePages(parts, unsubscribe_key).routes()]
+    parts.routes = [*routes(parts, keys.get, people), *UnsubscribePages(parts, unsubscribe_key).routes()]

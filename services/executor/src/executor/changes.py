@@ -5,7 +5,7 @@ from typing import assert_never
 
 from chassis.decision import Key
 from chassis.postgres import Conn
-from executor import kill_switch, quota
+from executor import kill_switch
 from executor.effects import (
     AbandonPlanned,
     Change,
@@ -20,6 +20,7 @@ from executor.effects import (
     Settle,
     Suppress,
 )
+from executor.preparing import quota
 
 _KEEP_GRANT = """
 INSERT INTO approval_grant (tenant, grant_id, campaign_id, decision_id, plan_version, content_hash, policy_hash,

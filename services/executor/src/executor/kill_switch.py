@@ -4,8 +4,8 @@ from chassis.decision import Key
 from chassis.postgres import Conn
 from contracts.event import CampaignId, Tenant
 from contracts.executor import KillScope
+from executor.api.views import KillSwitchShown
 from executor.effects import Switch
-from executor.views import KillSwitchShown
 
 _ENSURE = """
 INSERT INTO kill_switch (scope, engaged, changed_by, reason)

@@ -7,12 +7,12 @@ from prometheus_client import Counter, Gauge
 from chassis.decision import Decision, Message
 from contracts.actions import ActionRefused, EffectOutcome, EffectsRecorded
 from contracts.executor import ArtefactChecked, CampaignHalted, ChecklistItemWaived, KillScope, Verdict
-from executor.candidates import PlanSend
-from executor.checks import CHECKS
 from executor.commands import WaiveItem
 from executor.domain.state import Campaign, Reason
-from executor.drafts import MailsRendered
 from executor.effects import Shared
+from executor.preparing.candidates import PlanSend
+from executor.preparing.checks import CHECKS
+from executor.preparing.drafts import MailsRendered
 
 DECISIONS = Counter("handrail_executor_decisions", "Messages decided, by reason.", ["reason"])
 EFFECTS = Counter("handrail_effects", "What became of effects.", ["outcome"])

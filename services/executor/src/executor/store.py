@@ -15,10 +15,11 @@ from contracts.escalation import ApprovalGiven, ApprovalRefused
 from contracts.event import Tenant
 from contracts.executor import CampaignOutcome
 from contracts.inbound import RecipientEventReported
-from executor import changes, kill_switch, quota
+from executor import changes, kill_switch
 from executor.commands import EngageKillSwitch, ReleaseKillSwitch, SendTest, Unsubscribe
 from executor.domain.state import Campaign
 from executor.effects import RememberStop, Shared, Switch, Uncertain
+from executor.preparing import quota
 
 STATES = States(TypeAdapter(Campaign))
 SWITCHING = (EngageKillSwitch, ReleaseKillSwitch)

@@ -21,7 +21,6 @@ from contracts.executor import AudienceImported
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Response
-from executor.candidates import PlanSend, SendPlanned
 from executor.commands import (
     CancelCampaign,
     EngageKillSwitch,
@@ -36,7 +35,9 @@ from executor.commands import (
 from executor.domain import granting, halting, people, preparing, recovering, sending, switching, testing
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
-from executor.drafts import (
+from executor.effects import AssembleOptions, Dispatch, Dispatched, EffectsFound, OptionsAssembled, Recovered, Shared
+from executor.preparing.candidates import PlanSend, SendPlanned
+from executor.preparing.drafts import (
     Checked,
     CheckMail,
     Drafted,
@@ -46,7 +47,6 @@ from executor.drafts import (
     SendTestMail,
     SentTest,
 )
-from executor.effects import AssembleOptions, Dispatch, Dispatched, EffectsFound, OptionsAssembled, Recovered, Shared
 
 
 def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: datetime) -> Ruling:

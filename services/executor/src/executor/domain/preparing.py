@@ -15,14 +15,14 @@ from contracts.executor import (
     StepFailed,
     WorkBegun,
 )
-from executor.candidates import PlanSend, SendPlanned, Way
 from executor.commands import WaiveItem
 from executor.domain import halting, proposing, recovering
 from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
 from executor.domain.state import Artefact, Audience, Campaign, Failure, Reason
-from executor.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
 from executor.effects import SetGuard
+from executor.preparing.candidates import PlanSend, SendPlanned, Way
+from executor.preparing.drafts import SEGMENTS, Checked, CheckMail, Drafted, DraftMail, MailsRendered, RenderMails
 
 
 def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:

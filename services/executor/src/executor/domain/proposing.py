@@ -19,11 +19,11 @@ from contracts.decision import (
 from contracts.event import Meta, Money
 from contracts.framing import digest, named
 from contracts.plan import ActionClass, HandledBy
-from executor.candidates import SendPlanned
 from executor.domain.predicting import horizon, predicted
 from executor.domain.state import Audience, Campaign, Proposal
-from executor.drafts import SEGMENTS
 from executor.effects import OptionFound, OptionsAssembled
+from executor.preparing.candidates import SendPlanned
+from executor.preparing.drafts import SEGMENTS
 
 SEND, CANCEL = "send_campaign", "cancel"
 SENDER_REFUSED = "sender_refused"

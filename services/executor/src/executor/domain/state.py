@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contracts.decision import Action
 from contracts.executor import CampaignOutcome, CampaignStage, CheckResult
-from executor.drafts import Exclusion
+from executor.preparing.drafts import Exclusion
 
 
 class Reason(StrEnum):

@@ -7,8 +7,8 @@ from contracts.executor import MailTested
 from executor.commands import SendTest
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
-from executor.drafts import SendTestMail, SentTest
 from executor.effects import CountTest
+from executor.preparing.drafts import SendTestMail, SentTest
 
 LIMIT = 10
 PER = timedelta(hours=1)
