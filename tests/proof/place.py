@@ -31,10 +31,10 @@ LEASE_SECONDS = 8.0
 SETTLE_SECONDS = 3.0
 """After which a look-up proves that nothing was sent."""
 LOST_ANSWERS = (
-    "mail_api:reset_after=0.03x1",
-    "journey:eof_after=0.03x1",
-    "esp:reset_after=0.03x1",
-    "esp:eof_before=0.03x1",
+    "mail_api:reset_after=0.06x1",
+    "journey:eof_after=0.06x1",
+    "esp:reset_after=0.06x1",
+    "esp:eof_before=0.06x1",
 )
 """What the tools do wrong by themselves, so that repeats and look-ups are met without a kill at the right moment."""
 STARTS = 3

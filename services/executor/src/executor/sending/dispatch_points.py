@@ -11,10 +11,11 @@ class DispatchPoint(StrEnum):
     REPEATED = "dispatch.repeated"
     """A repeat is on disk in the journal, and nothing of it has left."""
     ANSWERED = "dispatch.answered"
+    LEFT_BEHIND = "dispatch.left_behind"
+    """What a dead process left is settled, and not yet committed. It stands after a point that leaves something behind:
+    a proof takes them in this order."""
     OUTCOME = "dispatch.outcome"
     RECORDED = "dispatch.recorded"
-    LEFT_BEHIND = "dispatch.left_behind"
-    """What a dead process left is settled, and not yet committed."""
     LOOKING_UP = "dispatch.looking_up"
     LOOKED_UP = "dispatch.looked_up"
     LOOK_UP_RECORDED = "dispatch.look_up_recorded"
