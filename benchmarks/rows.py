@@ -32,11 +32,19 @@ ROWS: Mapping[str, Row] = {
     ),
     "stateless": Row(
         what="mail events in, typed and counted, no state",
+        compared_with="raw client, the same decoder",
+        reach=0.75,
+        prepare=stateless.prepare,
+        ours=stateless.ours,
+        baseline=stateless.by_decoder,
+    ),
+    "stateless_bare": Row(
+        what="the same",
         compared_with="raw client, pydantic on the value alone",
         reach=0.75,
         prepare=stateless.prepare,
         ours=stateless.ours,
-        baseline=stateless.baseline,
+        baseline=stateless.by_pydantic,
     ),
     "in_out": Row(
         what="one event in, one event out, relayed",
@@ -56,11 +64,20 @@ ROWS: Mapping[str, Row] = {
     ),
     "audit": Row(
         what="records appended to audit's chain",
-        compared_with="bare insert of the same rows",
+        compared_with="the same decoder, one INSERT a batch",
         reach=0.6,
         prepare=appending.prepare,
         ours=appending.ours,
-        baseline=appending.baseline,
+        baseline=appending.by_insert,
+        events=50_000,
+    ),
+    "audit_bare": Row(
+        what="the same",
+        compared_with="one INSERT a batch of rows in memory",
+        reach=0.6,
+        prepare=appending.prepare,
+        ours=appending.ours,
+        baseline=appending.by_bare_insert,
         events=50_000,
     ),
 }

@@ -1,8 +1,9 @@
-"""Records read, typed and counted, no state: and the raw client with pydantic on the value alone."""
+"""Records read, typed and counted, no state: and the raw client, with the same decoder or with pydantic alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from aiokafka import ConsumerRecord
 from pydantic import SecretStr
 
 from benchmarks import by_hand, product, workload
@@ -42,13 +43,21 @@ async def ours(stage: Stage) -> Measured:
     return await product.serving(stage.run, settings, product.metered(build, meter, (TOPIC,)), meter.measured())
 
 
-async def baseline(stage: Stage) -> Measured:
-    meter = Meter(stage.events)
+async def by_decoder(stage: Stage) -> Measured:
+    """The raw client, and the same decoder of attributes and value."""
+    return await _counting(stage, by_hand.facts_of)
+
+
+async def by_pydantic(stage: Stage) -> Measured:
+    """The raw client, and pydantic on the value alone: no attributes, no strict reading."""
     validate = RecipientEventReported.__pydantic_validator__.validate_json
+    return await _counting(stage, lambda records: [validate(record.value) for record in records])
+
+
+async def _counting(stage: Stage, read: Callable[[list[ConsumerRecord]], Sequence[object]]) -> Measured:
+    meter = Meter(stage.events)
     async with by_hand.consuming(stage, TOPIC) as consumer:
         by_hand.tune()
         while not meter.done.is_set():
-            records = await by_hand.poll(consumer)
-            events = [validate(record.value) for record in records]
-            meter.add(len(events))
+            meter.add(len(read(await by_hand.poll(consumer))))
     return await meter.measured()

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from audit.checkpoints import sign_all
-from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, leaf_hash
+from contracts.audit import FIRST_PREVIOUS, CheckpointSigned, body, chain_hash, framed_headers, leaf_hash
 from contracts.event import Tenant
 from handrail.verify import Anchor, What, verify
 from tests.audit.builders import DECISION, KEYS, records, story
@@ -22,7 +22,7 @@ async def test_every_record_is_stored_byte_for_byte_and_chained(auditor: Auditor
     assert len(stored) == len(story())
     for seq, (raw, row) in enumerate(zip(records(), stored, strict=True), 1):
         own = body(raw.topic, raw.key or b"", raw.headers, raw.value or b"")
-        assert (row["seq"], row["value"], row["headers"]) == (seq, raw.value, raw.flat_headers)
+        assert (row["seq"], row["value"], row["headers"]) == (seq, raw.value, framed_headers(raw.headers))
         assert (row["leaf"], row["prev"]) == (leaf_hash(own), previous)
         assert row["hash"] == chain_hash(seq, previous, own)
         previous = row["hash"]

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from contracts.audit import body, body_with, framed_headers
 from contracts.codec import Header, Undecodable, decode, encode, signed_bytes
 from contracts.codec import read as codec_read
 from contracts.escalation import ActionCleared
 from contracts.event import Event, Fact, Meta, Signature, Tenant, campaign_of, outside_id
 from contracts.executor import WorkBegun
-from contracts.framing import f
+from contracts.framing import f, parts
 from contracts.inbound import ContactEvent, ContactEventReported, MetricReported
 from contracts.strict import Unreadable, check
 from tests.builders import CAMPAIGN, HASH, T0, TENANT, fact, meta
@@ -43,6 +44,14 @@ def test_what_is_written_is_read_back() -> None:
 def test_the_framing_tells_apart_what_joining_would_not() -> None:
     assert f("ab", "c") != f("a", "bc")
     assert f("a") == b"\x00\x00\x00\x01a"
+    assert parts(f("ab", "", "c")) == [b"ab", b"", b"c"]
+
+
+def test_a_kept_record_has_one_body_however_its_headers_are_given() -> None:
+    headers = [("ce_id", b"1"), ("ce_id", b""), ("other", b"\x00\xff")]
+    whole = f("topic", b"key", "ce_id", b"1", "ce_id", b"", "other", b"\x00\xff", b"value")
+    assert body("topic", b"key", headers, b"value") == whole
+    assert body_with("topic", b"key", framed_headers(headers), b"value") == whole
 
 
 def test_a_caused_id_is_the_same_for_the_same_cause_type_and_place() -> None:

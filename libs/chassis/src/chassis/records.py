@@ -57,8 +57,9 @@ class Received:
 
 def receive(raw: Raw, verify: Verify) -> Received:
     """Read `raw`; never raises, whatever the bytes."""
-    if (broken := next((text for name, text in raw.headers if name == UNREADABLE), None)) is not None:
-        return Received(raw, None, f"unreadable batch: {broken.decode(errors='replace')}"[:500])
+    if len(raw.headers) == 1 and raw.headers[0][0] == UNREADABLE:
+        why = raw.headers[0][1] or b""
+        return Received(raw, None, f"unreadable batch: {why.decode(errors='replace')}"[:500])
     try:
         return Received(raw, decode(raw.topic, raw.headers, raw.value, verify=verify))
     except Undecodable as error:

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import ClassVar, TypeAlias
 
 from contracts.event import Count, Event, Sha256, Signature
-from contracts.framing import f
+from contracts.framing import length, name_framed
 
 FIRST_PREVIOUS = bytes(32)
 """What the first record of a tenant follows."""
@@ -36,11 +36,21 @@ CheckpointEvent: TypeAlias = CheckpointSigned | ForgeryRecorded
 
 
 def body(topic: str, key: bytes, headers: Iterable[tuple[str, bytes]], value: bytes) -> bytes:
-    """The bytes of a record that the audit keeps: topic, key, headers in order, value; no offset, no timestamp."""
-    parts: list[bytes] = [topic.encode(), key]
+    """The bytes of a record that the audit keeps: topic, key, headers in order, value, framed; no offset, no time."""
+    return body_with(topic, key, framed_headers(headers), value)
+
+
+def body_with(topic: str, key: bytes, framed: bytes, value: bytes) -> bytes:
+    """`body`, with the headers framed already."""
+    return b"".join((name_framed(topic), length(len(key)), key, framed, length(len(value)), value))
+
+
+def framed_headers(headers: Iterable[tuple[str, bytes]]) -> bytes:
+    """Name, value, name, value ..., framed."""
+    out: list[bytes] = []
     for name, text in headers:
-        parts += [name.encode(), text]
-    return f(*parts, value)
+        out += (name_framed(name), length(len(text)), text)
+    return b"".join(out)
 
 
 def leaf_hash(record_body: bytes) -> bytes:

@@ -2,25 +2,27 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import asyncpg
 
 from chassis.postgres import Conn
-from chassis.records import Raw, headers_of
+from chassis.records import Raw
 from chassis.replay import Span
-from contracts.audit import FIRST_PREVIOUS, body, chain_hash, leaf_hash
+from contracts.audit import FIRST_PREVIOUS, body_with, chain_hash, framed_headers, leaf_hash
 from contracts.event import CampaignId, Event, Fact, Tenant
+from contracts.framing import parts
 
 _HEAD = "INSERT INTO head (tenant, seq, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"
 _LOCK = "SELECT seq, hash, signed FROM head WHERE tenant = $1 FOR UPDATE"
 _MOVE = "UPDATE head SET seq = $2, hash = $3 WHERE tenant = $1"
 _SIGNED = "UPDATE head SET signed = $2 WHERE tenant = $1"
-_APPEND = """
-INSERT INTO record (tenant, seq, event_id, campaign_id, decision_id, type, topic, key, headers, value, leaf, prev, hash,
-                    occurred_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-"""
+APPENDED = (
+    "tenant", "seq", "event_id", "campaign_id", "decision_id", "type", "topic", "key", "headers", "value", "leaf",
+    "prev", "hash", "occurred_at",
+)  # fmt: skip
+"""What is written of each record, all of a batch in one COPY."""
 _UNSIGNED = """
 SELECT h.tenant FROM head AS h
  WHERE EXISTS (SELECT 1 FROM record AS r
@@ -68,18 +70,18 @@ async def append(conn: Conn, tenant: Tenant, records: Sequence[tuple[Raw, Fact[E
     rows, placed = [], []
     for raw, fact in records:
         seq += 1
-        record_body = body(raw.topic, raw.key or b"", raw.headers, raw.value or b"")
+        key, headers, value = raw.key or b"", framed_headers(raw.headers), raw.value or b""
+        record_body = body_with(raw.topic, key, headers, value)
         link, leaf = chain_hash(seq, previous, record_body), leaf_hash(record_body)
         placed.append((seq, leaf))
         rows.append(
             (
-                tenant, seq, fact.meta.event_id, fact.meta.campaign_id, getattr(fact.event, "decision_id", None),
-                fact.event.type, raw.topic, raw.key or b"", raw.flat_headers, raw.value or b"", leaf,
-                previous, link, fact.meta.occurred_at,
+                tenant, seq, fact.meta.event_id, fact.meta.campaign_id, _decision(fact.event), fact.event.type,
+                raw.topic, key, headers, value, leaf, previous, link, fact.meta.occurred_at,
             )
         )  # fmt: skip
         previous = link
-    await conn.executemany(_APPEND, rows)
+    await conn.copy_records_to_table("record", records=rows, columns=APPENDED)
     await conn.execute(_MOVE, tenant, seq, previous)
     return placed
 
@@ -158,8 +160,19 @@ async def between(conn: Conn, tenant: Tenant, after: int, until: int) -> list[St
     return [_stored(row) for row in await conn.fetch(_BETWEEN, tenant, after, until)]
 
 
+def _decision(event: Event) -> UUID | None:
+    return getattr(event, "decision_id", None) if _names_a_decision(type(event)) else None
+
+
+@lru_cache
+def _names_a_decision(cls: type[Event]) -> bool:
+    return "decision_id" in cls.model_fields
+
+
 def _stored(row: asyncpg.Record) -> Stored:
-    raw = Raw("", row["topic"], 0, 0, row["key"], headers_of(row["headers"]), row["value"])
+    flat = parts(row["headers"])
+    headers = [(name.decode(), text) for name, text in zip(flat[::2], flat[1::2], strict=True)]
+    raw = Raw("", row["topic"], 0, 0, row["key"], headers, row["value"])
     return Stored(
         seq=row["seq"], event_id=row["event_id"], raw=raw, leaf=row["leaf"], prev=row["prev"], hash=row["hash"]
     )

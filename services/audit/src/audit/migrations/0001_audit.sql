@@ -16,7 +16,7 @@ CREATE TABLE record (
     type        text        NOT NULL,
     topic       text        NOT NULL,
     key         bytea       NOT NULL,
-    headers     bytea[]     NOT NULL,
+    headers     bytea       NOT NULL, -- name, value, name, value ..., framed as the leaf has them
     value       bytea       NOT NULL,
     leaf        bytea       NOT NULL,
     prev        bytea       NOT NULL,
