@@ -43,7 +43,7 @@ VALUES: dict[str, Any] = {
     "reason": WHY, "decision_id": ID, "grant_id": ID, "recipients": 588, "checklist": (CHECK,), "trigger_id": ID,
     "fence": 1, "sent": 240, "remaining": 348, "outcome": "completed", "scope": "tenant", "engaged": True,
     "audience": "webinar-registrants", "contacts": 600, "with_consent": 588, "wave": 1, "wave_size": 240,
-    "wave_done": True, "effects": (EFFECT,),
+    "wave_done": True, "effects": (EFFECT,), "closes": (ID,),
     "succeeded": 240, "failed": 0, "unknown": 0, "skipped": 0,
     "sending_ended": True, "settled": "applied", 
     "evidence": (Evidence(dimension="domain", value="acme.example", count=30, of=30),),

@@ -472,3 +472,52 @@ def test_another_plan_for_a_campaign_that_is_over_changes_nothing() -> None:
     story.tell(CancelCampaign(**asked("maya"), reason="no longer wanted"))
     decision = story.tell(other_plan())
     assert (decision.reason, decision.events) == (Reason.KNOWN, ())
+
+
+def test_going_on_names_everything_else_that_people_were_asked_about_the_halt() -> None:
+    story = Story().halted()
+    first = story.said(CampaignHalted)[0].trigger_id
+    second = uuid4()
+    story.tell(bounces(story.campaign), event_id=second)
+    story.tell(options(story.last(AssembleOptions)))
+    story.tell(resume())
+    story.tell(options(story.last(AssembleOptions)))
+    proposals = [one.decision_id for one in story.said(ActionProposed)[1:]]
+    chosen = story.said(ActionProposed)[1]
+    story.tell(grant(chosen))
+    [resumed] = story.said(CampaignResumed)
+    assert set(resumed.closes) == {first, second, *proposals} - {chosen.decision_id}
+    assert len(resumed.closes) == len(set(resumed.closes))
+
+
+def test_a_later_halt_is_not_closed_with_an_earlier_one() -> None:
+    story = Story().halted()
+    story.tell(grant(story.option("resume_all")))
+    later = uuid4()
+    story.tell(bounces(story.campaign), event_id=later)
+    story.tell(options(story.last(AssembleOptions)))
+    chosen = story.said(ActionProposed)[-2]
+    story.tell(grant(chosen))
+    before, after = (set(resumed.closes) for resumed in story.said(CampaignResumed))
+    assert later in after - before
+    assert not before & after
+
+
+def test_options_of_a_halt_that_is_over_are_not_proposed_in_the_next() -> None:
+    story = Story().halted()
+    story.tell(bounces(story.campaign))
+    late = story.last(AssembleOptions)
+    story.tell(grant(story.option("resume_all")))
+    story.tell(pause())
+    count = len(story.said(ActionProposed))
+    assert story.tell(options(late)).reason is Reason.NOTED
+    assert len(story.said(ActionProposed)) == count
+
+
+def test_a_stop_that_was_offered_before_the_campaign_went_on_stops_nothing() -> None:
+    story = Story().halted()
+    stop = story.option("stop")
+    story.tell(grant(story.option("resume_all")))
+    story.tell(grant(stop))
+    assert story.last(ActionRefused).because == "used_or_denied"
+    assert story.campaign.running

@@ -104,7 +104,7 @@ def halted(actor: str | None = None) -> CampaignHalted:
 
 
 def resumed() -> CampaignResumed:
-    return CampaignResumed(plan_version=1, decision_id=OPTION, grant_id=GRANT, fence=1, remaining=333)
+    return CampaignResumed(plan_version=1, decision_id=OPTION, grant_id=GRANT, fence=1, remaining=333, closes=())
 
 
 def executed(*, ended: bool = True) -> ActionExecuted:

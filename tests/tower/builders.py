@@ -95,7 +95,7 @@ def halted() -> CampaignHalted:
 
 
 def resumed() -> CampaignResumed:
-    return CampaignResumed(plan_version=1, decision_id=DECISION, grant_id=GRANT, fence=1, remaining=2)
+    return CampaignResumed(plan_version=1, decision_id=DECISION, grant_id=GRANT, fence=1, remaining=2, closes=())
 
 
 def launched() -> CampaignLaunched:

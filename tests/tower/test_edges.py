@@ -6,9 +6,9 @@ import pytest
 
 from chassis.metrics import DUPLICATES
 from contracts.actions import ActionReconciled, ActionRefused, ActionUncertain, EffectOutcome, Settled
-from contracts.escalation import ActionDenied, ApprovalGiven, ApprovalRefused, OverrideRecorded
+from contracts.escalation import ActionDenied, ApprovalGiven, ApprovalRefused, CaseWithdrawn, OverrideRecorded
 from contracts.event import Event, Severity, tenant_row
-from contracts.executor import CampaignOutcome, ChecklistItemWaived, KillScope, KillSwitchChanged
+from contracts.executor import CampaignOutcome, ChecklistItemWaived, KillScope, KillSwitchChanged, MailTested
 from contracts.inbound import ContactEventReported
 from tests.builders import CAMPAIGN, TENANT, at
 from tests.contracts.samples import sample
@@ -99,7 +99,7 @@ def test_of_two_that_wait_the_one_due_first_comes_first() -> None:
     "kind",
     [
         ApprovalGiven, ApprovalRefused, OverrideRecorded, ActionDenied, ActionUncertain, ActionReconciled,
-        ActionRefused, ChecklistItemWaived, KillSwitchChanged,
+        ActionRefused, CaseWithdrawn, ChecklistItemWaived, KillSwitchChanged, MailTested,
     ],
 )  # fmt: skip
 def test_the_timeline_tells_what_people_and_guards_did(kind: type[Event]) -> None:

@@ -162,6 +162,8 @@ class CampaignResumed(WorkEventBase):
     grant_id: UUID
     fence: Count
     remaining: Count
+    closes: tuple[UUID, ...]
+    """Triggers and decisions that people were asked about while it was halted, and need not answer any more."""
 
 
 class CampaignOutcome(StrEnum):

@@ -88,6 +88,13 @@ class Card(View):
     if_ignored: str
     options: tuple[Option, ...] = ()
     votes: tuple[Vote, ...] = ()
+    withdrawn_because: str = ""
+
+    @property
+    def standing(self) -> str:
+        """Its status in words, with why it was withdrawn."""
+        why = self.withdrawn_because.replace("_", " ")
+        return f"{self.status}: {why}" if why else self.status
 
 
 class Cases(View):

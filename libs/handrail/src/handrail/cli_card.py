@@ -43,7 +43,7 @@ def card(case: Card, mails: Mapping[str, Sequence[Mail]] | None = None) -> Panel
         why = f": {escape(vote.reason.why)}" if vote.reason else ""
         parts.append(Text.from_markup(f"{vote.subject} ({vote.role}) {word} {short(vote.decision_id)}{why}"))
     colour = LEVELS.get(case.severity, "white")
-    title = f"[bold]case {short(case.case_id)}[/] {case.kind} [{colour}]{case.severity}[/] {case.status}"
+    title = f"[bold]case {short(case.case_id)}[/] {case.kind} [{colour}]{case.severity}[/] {case.standing}"
     return Panel(Group(*parts), title=title, title_align="left", border_style=colour, padding=(0, 1))
 
 

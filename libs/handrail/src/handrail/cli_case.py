@@ -56,7 +56,7 @@ def list_cases(
             short(one.case_id),
             one.severity,
             one.kind,
-            one.status,
+            one.standing,
             one.needs.role,
             until(one.deadline),
             escape(one.asked),
@@ -221,7 +221,7 @@ def _decide(
     with client(home, token, as_, DECIDERS, deciding=True) as handrail:
         found = find(handrail, case)
         if found.status != "open":
-            raise Failure(f"the case is {found.status}")
+            raise Failure(f"the case is {found.standing}")
         if not yes:
             out().print(cli_card.card(found, rendered(handrail, found)))
         option = pick(found, which)

@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from chassis.commands import Answer
 from chassis.decision import Decision
-from contracts.event import Sha256, Value
-from escalation.domain.state import ContentDiffers, Escalation, Reason, Shared
+from contracts.event import Name, Sha256, Value
+from escalation.domain.state import ContentDiffers, Escalation, Reason, Shared, Withdrawn
 
 REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.CASE_UNKNOWN: (404, "see GET /v1/cases"),
@@ -31,6 +31,7 @@ class Refusal(Value):
     displayed: Sha256 | None = None
     """Where the content differs: what the person saw."""
     proposed: Sha256 | None = None
+    withdrawn_because: Name | None = None
 
 
 class Done(Value):
@@ -46,7 +47,7 @@ def reply(decision: Decision[Escalation, Shared]) -> Answer:
         return Answer(200, done.model_dump_json())
     status, fix = REFUSALS[reason]
     refusal = Refusal(title=reason, status=status, fix=fix)
-    if isinstance(decision.answer, ContentDiffers):
+    if isinstance(decision.answer, ContentDiffers | Withdrawn):
         refusal = refusal.model_copy(update=dict(decision.answer))
     return Answer(status, refusal.model_dump_json(exclude_none=True))
 

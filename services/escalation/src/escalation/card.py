@@ -75,6 +75,8 @@ class Card(Value):
     options: tuple[Option, ...]
     votes: tuple[VoteCast, ...]
     closed_at: datetime | None
+    withdrawn_because: str
+    """Why it is no question any more; empty unless it was withdrawn."""
 
 
 def card(campaign_id: UUID, state: Escalation, case: Case) -> Card:
@@ -97,6 +99,7 @@ def card(campaign_id: UUID, state: Escalation, case: Case) -> Card:
         options=tuple(_option(state, case, state.proposals[one]) for one in case.options),
         votes=votes_of(case),
         closed_at=case.closed_at,
+        withdrawn_because=case.withdrawn_because,
     )
 
 

@@ -39,6 +39,7 @@ from contracts.executor import (
     CampaignResumed,
     ChecklistItemWaived,
     KillSwitchChanged,
+    MailTested,
     StageChanged,
     StepCompleted,
     StepFailed,
@@ -274,10 +275,16 @@ def said(event: Event) -> str:
             return f"The answer to one mail was lost: {because}"
         case ActionReconciled(settled=settled, evidence=evidence):
             return f"An uncertain mail was {'sent' if settled is Settled.APPLIED else 'not sent'}: {evidence}"
+        case MailTested(artefact=artefact, actor=actor, sent=sent, because=because):
+            return (
+                f"{actor} tested {words(artefact)}: {'sent to themselves' if sent else f'not sent, {words(because)}'}"
+            )
         case ChecklistItemWaived(item=item, actor=actor, reason=why):
             return f"{actor} let {words(item)} pass: {why}"
         case KillSwitchChanged(engaged=engaged, actor=actor, reason=why):
             return f"{actor} {'engaged' if engaged else 'released'} the kill switch: {why}"
+        case CaseWithdrawn(because=because):
+            return f"A question to people was withdrawn: {words(because)}"
         case CaseExpired():
             return "Nobody decided in time"
         case OutcomeVerified(counted=counted, target=target):

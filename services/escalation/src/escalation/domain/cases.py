@@ -34,6 +34,7 @@ from escalation.domain.state import (
     Reason,
     Status,
     Vote,
+    Withdrawn,
 )
 from policy.stages import is_reduction
 
@@ -138,7 +139,7 @@ def withdrawn(state: Escalation, cases: Iterable[Case], because: str, now: datet
 
 def taken_back(state: Escalation, case: Case, because: str, now: datetime) -> tuple[Escalation, list[Event]]:
     """What an open case asked is no longer a question. Nothing is said of what it was about."""
-    state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now))
+    state = with_case(state, replace(case, status=Status.WITHDRAWN, closed_at=now, withdrawn_because=because))
     events: list[Event] = [CaseWithdrawn(case_id=case.case_id, because=because), *released(state, *open_options(case))]
     return ended(state, *open_options(case)), events
 
@@ -161,7 +162,9 @@ def _not_counted(
     refused = VoteRefused(
         case_id=case.case_id, decision_id=decision, by=actor.subject, human=actor.human, because=because.value
     )
-    return Decision(because, state, (refused,))
+    withdrawn = because is Reason.CASE_CLOSED and case.status is Status.WITHDRAWN
+    why = Withdrawn(withdrawn_because=case.withdrawn_because) if withdrawn else None
+    return Decision(because, state, (refused,), answer=why)
 
 
 def _seen(case: Case, now: datetime) -> Case:

@@ -123,6 +123,9 @@ def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
     if state.over:
         over = rulings.denied(proposal, None, "campaign_finished")
         return Decision(Reason.CAMPAIGN_OVER, rulings.ended(state, proposal.decision_id), (over,))
+    if {proposal.decision_id, proposal.action.answers} & set(state.no_question):
+        no = rulings.denied(proposal, None, rulings.CAMPAIGN_RESUMED)
+        return Decision(Reason.HALT_OVER, rulings.ended(state, proposal.decision_id), (no,))
     match ruling.verdict:
         case Verdict.CLEARED:
             return _cleared(state, proposal, issued.plan, ruled, on.now)

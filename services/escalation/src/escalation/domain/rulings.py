@@ -12,6 +12,9 @@ from contracts.plan import Plan
 from escalation.domain.state import Escalation
 from policy.rule import TIMED_HOLD
 
+CAMPAIGN_RESUMED = "campaign_resumed"
+"""Why what people were asked about a halt is no question any more: the campaign goes on by another decision."""
+
 
 def grant_of(decision: UUID) -> UUID:
     return named(str(decision), "grant")

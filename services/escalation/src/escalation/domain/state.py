@@ -28,6 +28,7 @@ class Reason(StrEnum):
     HOLD_ENDED = "hold_ended"
     KNOWN = "known"
     CAMPAIGN_OVER = "campaign_over"
+    HALT_OVER = "halt_over"
     NOTED = "noted"
     NOTIFIED = "notified"
     NOT_LOOKED_AT = "not_looked_at"
@@ -99,6 +100,7 @@ class Case:
     seen_at: datetime | None = None
     """When a person first looked: acknowledged it, voted, or settled it."""
     closed_at: datetime | None = None
+    withdrawn_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,8 @@ class Escalation:
     missing_plans: tuple[int, ...] = ()
     """Versions that something waits for since a minute or longer: the hold `plan_missing` lasts until all are read."""
     over: bool = False
+    no_question: tuple[UUID, ...] = ()
+    """Triggers and decisions of halts that are over: nobody is asked about them any more."""
 
 
 class Approved(NamedTuple):
@@ -216,6 +220,12 @@ class RuleAgain(TaskBody):
 
     kind: ClassVar[str] = "rule_again"
     decision_id: UUID
+
+
+class Withdrawn(Value):
+    """Why a case is no question any more."""
+
+    withdrawn_because: Name
 
 
 class ContentDiffers(Value):

@@ -52,7 +52,7 @@ class RenderingShown(Value):
 
 class ProposalShown(Value):
     state: str
-    """pending, granted, denied or superseded."""
+    """pending, granted, denied, superseded or over."""
     option: Name
     title: Text
     recipients: Count

@@ -85,19 +85,11 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
             events.append(executed(state, before, max(0, before.left - proposal.recipients), ended=False))
     if state.halt is not None:
         changes.append(SetGuard(fence=state.fence, halted=bool(state.holds)))
-        events.append(
-            CampaignResumed(
-                plan_version=state.plan_version,
-                decision_id=grant.decision_id,
-                grant_id=grant.grant_id,
-                fence=state.fence,
-                remaining=proposal.recipients,
-            )
-        )
+        state, resumed = _resumed(state, proposal, grant)
+        events.append(resumed)
     if before is not None and before.ended:  # nobody is left: there is nothing to send, only to go on watching
         nothing = Sending(decision_id=grant.decision_id, grant_id=grant.grant_id, wave=before.wave, waves={})
         events.append(executed(state, nothing, 0, ended=False))
-        state = replace(state, halt=None)
         return Decision(Reason.GRANT_TAKEN, state, tuple(events), (), here.shared.asking(*changes))
     if not state.launched:
         state, done = step_done(state, "approve", f"grant {grant.grant_id} by {grant.approvers[0].subject}")
@@ -135,9 +127,28 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
         waves=cut(proposal.recipients, from_wave, first, waves.then),
     )
     sent_before = state.sent_before + (before.succeeded + before.unknown if before else 0)
-    state = replace(state, sending=sending, launched=True, halt=None, sent_before=sent_before)
+    state = replace(state, sending=sending, launched=True, sent_before=sent_before)
     task = Task(dispatch_of(state, sending), state.opens_at)
     return Decision(Reason.GRANT_TAKEN, state, tuple(events), (task,), here.shared.asking(*changes))
+
+
+def _resumed(state: Campaign, proposal: Proposal, grant: ActionCleared) -> tuple[Campaign, CampaignResumed]:
+    """It goes on: whatever else people are asked about this halt is no question any more."""
+    others = [
+        decision
+        for decision, one in state.proposals.items()
+        if decision != proposal.decision_id and one.state in ("pending", "superseded")
+    ]
+    event = CampaignResumed(
+        plan_version=state.plan_version,
+        decision_id=proposal.decision_id,
+        grant_id=grant.grant_id,
+        fence=state.fence,
+        remaining=proposal.recipients,
+        closes=(*state.asked_about, *others),
+    )
+    over = {decision: replace(state.proposals[decision], state="over") for decision in others}
+    return replace(state, proposals={**state.proposals, **over}, halt=None, asked_about=()), event
 
 
 def denied(state: Campaign, ruling: ActionDenied) -> Ruling:

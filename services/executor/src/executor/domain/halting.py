@@ -33,6 +33,7 @@ def triggered(here: Here, state: Campaign, fired: TriggerFired, meta: Meta) -> R
         and one.count / one.of >= BLAMED_SHARE
         and one.value not in state.left_out
     )
+    state = replace(state, asked_about=(*state.asked_about, meta.event_id))
     if state.halt is not None:
         trigger = state.halt.trigger_id or meta.event_id
         blamed = tuple(dict.fromkeys((*state.halt.blamed, *bad)))
@@ -78,6 +79,8 @@ def assembled(here: Here, state: Campaign, found: OptionsAssembled, meta: Meta, 
     """Each option is itself the proposal, over exactly its recipients."""
     if state.halt is None or not state.running:
         return Decision(Reason.NOT_HALTED, state)
+    if found.trigger_id is not None and found.trigger_id not in state.asked_about:  # of a halt that is over
+        return Decision(Reason.NOTED, state)
     issued = plan_of(here, state)
     events: list[Event] = []
     for nth, option in enumerate(found.options):

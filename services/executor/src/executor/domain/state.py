@@ -127,7 +127,7 @@ class Proposal:
     option: str
     title: str
     state: str = "pending"
-    """pending, granted, denied or superseded."""
+    """pending, granted, denied, superseded by another, or over: the halt it was about is."""
     grant_id: UUID | None = None
     without: tuple[str, ...] = ()
     """Domains that it leaves out."""
@@ -200,6 +200,8 @@ class Campaign:
     halt: Halt | None = None
     halts: int = 0
     """How often the campaign was halted so far."""
+    asked_about: tuple[UUID, ...] = ()
+    """The triggers that called for people since it last went on."""
     left_out: tuple[str, ...] = ()
     """Domains that a person chose to go on without."""
     holds: tuple[str, ...] = ()
