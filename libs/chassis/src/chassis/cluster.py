@@ -1,10 +1,12 @@
 """Which Kafka cluster this service works with: on another one old offsets come again, and what was there is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -24,12 +26,25 @@ class UnknownCluster(Exception):
 
 async def cluster_id(kafka: str) -> str:
     """The id of the cluster behind the bootstrap servers `kafka`."""
+    async with administration(kafka) as admin:
+        return str((await admin.describe_cluster()).get("cluster_id") or "")
+
+
+@asynccontextmanager
+async def administration(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        return str((await admin.describe_cluster()).get("cluster_id") or "")
+        yield admin
     finally:
         await admin.close()
+
+
+async def partitions(kafka: str, topics: Sequence[str]) -> list[TopicPartition]:
+    """Those that there are: a topic that nobody made has none."""
+    async with administration(kafka) as admin:
+        described = await admin.describe_topics(list(topics))
+    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
 
 
 async def settle(db: Database, cluster: str) -> None:

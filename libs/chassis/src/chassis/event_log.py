@@ -1,4 +1,4 @@
-"""What a service said: written with the deciding transaction, numbered, signed where the class says so, never deleted.
+"""What a service said: written with the deciding transaction, numbered, signed where the class says so.
 
 Headers are kept as one JSON object, name to text in their order: what we say ourselves is text.
 """

@@ -16,6 +16,7 @@ from chassis.migrate import migrate
 from chassis.recover import CannotRecover, Own, Rewound
 from chassis.redrive import redrive
 from chassis.replay import Span, replay
+from chassis.retention import Retention, TooShort
 from chassis.service import Build, connected, serve
 from chassis.settings import ChassisSettings
 from contracts.strict import moment
@@ -31,7 +32,7 @@ def main(name: str, settings: type[ChassisSettings], build: Build, points: type[
     if args.command == "run":
         try:
             uvloop.run(serve(name, chosen, build))
-        except (UnknownCluster, Rewound) as refused:
+        except (UnknownCluster, Rewound, TooShort) as refused:
             sys.exit(str(refused))
     elif args.command == "migrate":
         applied = asyncio.run(migrate(chosen.dsn.get_secret_value(), ("chassis", name)))
@@ -77,8 +78,10 @@ def _arguments(name: str) -> argparse.Namespace:
 async def _replay(name: str, settings: ChassisSettings, build: Build, args: argparse.Namespace) -> None:
     span = Span(tuple(args.topics), args.since, args.until)
     async with connected(name, settings, build) as parts:
-        done = await replay(parts.db, settings.kafka, span, parts.kept_records)
-    _say(json.dumps({"service": name, **asdict(done)}))
+        retention = Retention.of(settings.retention_days)
+        most = None if retention is None else retention.replay
+        done = await replay(parts.db, settings.kafka, span, parts.kept_records, most)
+    _say(json.dumps({"service": name, **asdict(done)}, default=str))
 
 
 async def _recover(name: str, settings: ChassisSettings, build: Build) -> None:

@@ -30,6 +30,9 @@ EVENT_AGE = Histogram(
     ["origin"],
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600),
 )
+PRUNED = Counter("handrail_pruned_rows", "Old rows deleted.", ["table"])
+OLDEST_ROW = Gauge("handrail_oldest_row_seconds", "Age of the oldest row of a table that is pruned.", ["table"])
+LOG_HELD = Gauge("handrail_event_log_held_topics", "Topics whose events are kept: a reader has not read them.")
 INGRESS = Counter("handrail_ingress_requests", "Requests at the HTTP doors.", ["code"])
 BUILD = Gauge("handrail_build_info", "Which version of which component runs.", ["version", "component"])
 
@@ -43,6 +46,9 @@ for result in ("sent", "failed"):
     OUTBOX_PUBLISHED.labels(result=result)
 for result in ("applied", "failed"):
     DEAD_LETTER_REPLAYS.labels(result=result)
+for table in ("attempt", "command_log", "event_log", "inbox", "task"):
+    PRUNED.labels(table=table)
+    OLDEST_ROW.labels(table=table)
 for code in ("2xx", "3xx", "4xx", "5xx"):
     INGRESS.labels(code=code)
 

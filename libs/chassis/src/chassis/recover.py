@@ -7,12 +7,10 @@ learns what else it must know (`relearn`), and its group reads from the first re
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer
 
 from chassis import cluster, event_log
 from chassis.postgres import Conn, Database, Transaction
@@ -137,7 +135,7 @@ class Own:
 
     async def _pages(self, *, newest_only: bool = False) -> AsyncIterator[list[Raw]]:
         """What stands on our topics now, page by page, or the newest record of each partition."""
-        partitions = await _partitions(self.kafka, self.topics) if self.topics else []
+        partitions = await cluster.partitions(self.kafka, self.topics) if self.topics else []
         if not partitions:
             return
         async with AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False) as reader:
@@ -154,19 +152,12 @@ class Own:
                 left = {tp for tp in left if await reader.position(tp) < ends[tp]}
 
 
-async def _partitions(kafka: str, topics: Sequence[str]) -> list[TopicPartition]:
-    """Those that there are: a topic that nobody made has none."""
-    async with _admin(kafka) as admin:
-        described = await admin.describe_topics(list(topics))
-    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
-
-
 async def _rewind(kafka: str, group: str, topics: Sequence[str], seconds: float) -> None:
     """Let the group begin with the first record of each partition. Raises CannotRecover while it has members."""
     if not topics:
         return
     await _nobody_in(kafka, group, seconds)
-    partitions = await _partitions(kafka, topics)
+    partitions = await cluster.partitions(kafka, topics)
     async with AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False) as reader:
         reader.assign(partitions)
         await reader.commit(await reader.beginning_offsets(partitions))
@@ -175,7 +166,7 @@ async def _rewind(kafka: str, group: str, topics: Sequence[str], seconds: float)
 async def _nobody_in(kafka: str, group: str, seconds: float) -> None:
     """Wait for members that were killed to be counted out; one that is alive stays. Raises CannotRecover."""
     deadline = asyncio.get_running_loop().time() + seconds
-    async with _admin(kafka) as admin:
+    async with cluster.administration(kafka) as admin:
         while True:
             [answer] = await admin.describe_consumer_groups([group])
             [described] = answer.to_object()["groups"]
@@ -184,13 +175,3 @@ async def _nobody_in(kafka: str, group: str, seconds: float) -> None:
             if asyncio.get_running_loop().time() > deadline:
                 raise CannotRecover(f"{group} still runs: stop all of its replicas first")
             await asyncio.sleep(1)
-
-
-@asynccontextmanager
-async def _admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()

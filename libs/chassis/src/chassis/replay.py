@@ -2,11 +2,12 @@
 
 Rows of the event log become unsent, and the relay sends them in their order, before anything newer. Ids are stable:
 who met an event before leaves it out. Records of outsiders that came by Kafka alone are sent by whoever keeps them.
+What is so old that a reader may have forgotten it is not said again.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
@@ -39,21 +40,33 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events the relay sends again, and how many kept records of others were sent at once."""
+    """How many events the relay sends again, how many kept records of others were sent at once, and since when kept."""
 
     marked: int
     sent: int
+    since: datetime | None = None
 
 
 KeptRecords: TypeAlias = Callable[[Conn, Span], AsyncIterator[Sequence[Raw]]]
 """Pages of records that a service keeps as they came from others, in their order."""
 
 
-async def replay(db: Database, kafka: str, span: Span, kept: KeptRecords | None) -> Replayed:
-    """Say again what `span` covers, on the cluster behind `kafka`, which is known from now on."""
+async def replay(
+    db: Database, kafka: str, span: Span, kept: KeptRecords | None, most: timedelta | None = None
+) -> Replayed:
+    """Say again what `span` covers and is no older than `most`, on the cluster behind `kafka`, known from now on."""
+    span = await within(db, span, most)
     found = await cluster.cluster_id(kafka)
     sent = await _send(db, kafka, span, kept) if kept is not None else 0
-    return Replayed(await unsend(db, found, span), sent)
+    return Replayed(await unsend(db, found, span), sent, span.since)
+
+
+async def within(db: Database, span: Span, most: timedelta | None) -> Span:
+    """The part of `span` that is no older than `most`; None: all of it."""
+    if most is None:
+        return span
+    since: datetime = await db.pool.fetchval("SELECT clock_timestamp() - $1::interval", most)
+    return replace(span, since=since if span.since is None else max(since, span.since))
 
 
 async def unsend(db: Database, cluster_id: str, span: Span) -> int:

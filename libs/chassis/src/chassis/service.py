@@ -35,6 +35,7 @@ from chassis.postgres import AWAY, Database
 from chassis.recover import Own, Relearn
 from chassis.relay import Relay
 from chassis.replay import KeptRecords
+from chassis.retention import Retention, begin
 from chassis.settings import ChassisSettings
 from chassis.signatures import Signer, Verifier
 from chassis.tasks import Kind, Worker
@@ -69,6 +70,8 @@ class Parts:
     """What a recovery does beyond putting back what was said."""
     kept_records: KeptRecords | None = None
     """Of others, as they came: a replay sends them too."""
+    keeps_claims: bool = False
+    """Claims are never forgotten: what was claimed is kept for ever too."""
     worker: Worker | None = None
     worker_slots: int = 2
 
@@ -252,6 +255,9 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
         cluster = await cluster_id(settings.kafka)
         await settle(parts.db, cluster)
         await Own(parts.db, settings.kafka, parts.says, parts.verifier).settle()
+        if (retention := Retention.of(settings.retention_days)) is not None:
+            rounds = await begin(parts.db, settings.kafka, retention, parts.topics, parts.says, parts.keeps_claims)
+            parts.background, parts.measures = (*parts.background, rounds.run), (*parts.measures, rounds.measure)
         if parts.applier is not None and parts.topics:
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
             consumer.subscribe(broker, *parts.topics, replica=settings.replica)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,5 +29,8 @@ class ChassisSettings(BaseSettings):
     pool_size: int = 8
     task_lease_seconds: float = 60
     """How long a task is one worker's before another may take it."""
+    retention_days: float = Field(default=30, gt=0)
+    """How long what was said is kept, and what came four times as long (`retention.py`); `inf` forgets nothing. The
+    same in every service: each remembers what the others may say again."""
     crash_points: Path | None = None
     """A folder that proofs arm crashes in; none, as in production, never crashes on purpose."""

@@ -1,5 +1,6 @@
 """Every event type there is. A type that is not listed here cannot be read."""
 
+from collections.abc import Mapping
 from typing import get_args
 
 from contracts.actions import ActionEvent
@@ -27,3 +28,31 @@ EVENTS: tuple[type[Event], ...] = (
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 TOPICS: tuple[str, ...] = tuple(dict.fromkeys(event.topic for event in EVENTS))
 OWNERS: dict[str, str] = {topic: topic.split(".", 1)[0] for topic in TOPICS}
+READS: Mapping[str, tuple[str, ...]] = {
+    "briefing": ("inbound.briefs.v1",),
+    "executor": (
+        "briefing.plans.v1",
+        "escalation.rulings.v1",
+        "escalation.cases.v1",
+        "monitor.signals.v1",
+        "monitor.outcomes.v1",
+        "inbound.engagement.v1",
+    ),
+    "monitor": (
+        "briefing.plans.v1",
+        "executor.work.v1",
+        "executor.actions.v1",
+        "escalation.lessons.v1",
+        "inbound.engagement.v1",
+        "inbound.contacts.v1",
+        "inbound.metrics.v1",
+    ),
+    "escalation": ("briefing.plans.v1", "executor.work.v1", "executor.actions.v1", "monitor.signals.v1"),
+    "audit": TOPICS,
+    "tower": tuple(topic for topic in TOPICS if topic != "inbound.engagement.v1"),
+}
+"""Which services read what: nobody forgets what one of them has not read."""
+
+
+def readers_of(topic: str) -> frozenset[str]:
+    return frozenset(service for service, topics in READS.items() if topic in topics)

@@ -15,5 +15,6 @@ async def build(parts: Parts) -> None:
     parts.applier = AuditApplier()
     parts.topics = TOPICS
     parts.kept_records = store.kept
+    parts.keeps_claims = True
     parts.routes = Api(parts).routes()
     parts.background = (sign, Watch(parts.db).run)

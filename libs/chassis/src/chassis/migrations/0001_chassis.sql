@@ -38,8 +38,9 @@ CREATE TABLE inbox (
     event_id   uuid        PRIMARY KEY,
     claimed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX inbox_claimed ON inbox (claimed_at); -- the oldest go first
 
--- What this service has said: outbox and permanent record in one.
+-- What this service has said: outbox, and what is said again when Kafka's data are lost.
 CREATE TABLE event_log (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id    uuid        NOT NULL UNIQUE,
@@ -107,6 +108,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_due ON task (due_at) WHERE done_at IS NULL;
 CREATE INDEX task_campaign ON task (tenant, campaign_id) WHERE done_at IS NULL;
+CREATE INDEX task_done ON task (done_at) WHERE done_at IS NOT NULL; -- the oldest go first
 
 -- What a command was answered: a repeated key gets the same answer.
 CREATE TABLE command_log (
@@ -116,6 +118,7 @@ CREATE TABLE command_log (
     answer     jsonb       NOT NULL,
     handled_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX command_log_handled ON command_log (handled_at); -- the oldest go first
 
 -- What could not be processed, byte for byte, and what waits behind it.
 CREATE TABLE dead_letter (
@@ -150,11 +153,12 @@ CREATE TABLE dead_letter_discard (
 
 -- How often a reader began here, and how often the record was tried alone; survives the process it may have killed.
 CREATE TABLE attempt (
-    cluster_id   text   NOT NULL,
-    topic        text   NOT NULL,
-    partition    int    NOT NULL,
-    kafka_offset bigint NOT NULL,
-    begun        int    NOT NULL DEFAULT 0,
-    tried        int    NOT NULL DEFAULT 0,
+    cluster_id   text        NOT NULL,
+    topic        text        NOT NULL,
+    partition    int         NOT NULL,
+    kafka_offset bigint      NOT NULL,
+    begun        int         NOT NULL DEFAULT 0,
+    tried        int         NOT NULL DEFAULT 0,
+    first_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (cluster_id, topic, partition, kafka_offset)
 );

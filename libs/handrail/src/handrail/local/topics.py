@@ -14,22 +14,27 @@ VISIBLE_SECONDS = 30
 SETTINGS = {"message.timestamp.type": "LogAppendTime"}
 
 
-def apply(bootstrap: str, topics: Mapping[str, int], replication_factor: int = 1) -> list[str]:
+def apply(
+    bootstrap: str, topics: Mapping[str, int], replication_factor: int = 1, settings: Mapping[str, str] | None = None
+) -> list[str]:
     """Create the topics that are missing, each with its number of partitions, and wait until they can be used.
 
-    A topic that exists keeps its partitions: another number would move campaigns between them. Returns what was made.
+    A topic that exists keeps its partitions: another number would move campaigns between them.
+    `settings` are more of those that Kafka has for a topic. Returns what was made.
     """
-    return run(_apply(bootstrap, topics, replication_factor))
+    return run(_apply(bootstrap, topics, replication_factor, {**SETTINGS, **(settings or {})}))
 
 
-async def _apply(bootstrap: str, topics: Mapping[str, int], replication_factor: int) -> list[str]:
+async def _apply(
+    bootstrap: str, topics: Mapping[str, int], replication_factor: int, settings: dict[str, str]
+) -> list[str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         missing = sorted(topics.keys() - set(await admin.list_topics()))
         if missing:
             answer = await admin.create_topics(
-                [NewTopic(name, topics[name], replication_factor, topic_configs=SETTINGS) for name in missing]
+                [NewTopic(name, topics[name], replication_factor, topic_configs=settings) for name in missing]
             )
             for name, code, *message in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):  # another launcher may have been quicker
