@@ -15,8 +15,8 @@ from tests.cli.doors import open_door
 
 DECISION = "11111111-1111-5111-8111-111111111111"
 COMMANDS = (
-    "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "brief", "campaign", "case", "people", "explain",
-    "audit", "kill", "dead-letters", "events", "demo", "replay",
+    "up", "down", "status", "logs", "run", "migrate", "keys", "dev", "audience", "brief", "campaign", "case", "people",
+    "explain", "audit", "kill", "dead-letters", "events", "demo", "replay",
     "recover",
 )  # fmt: skip
 
@@ -65,6 +65,7 @@ def test_help_loads_nothing_that_is_slow() -> None:
         (("case", "settle", "1", "perhaps"), 2, "'perhaps' is neither applied nor not_applied"),
         (("kill", "engage", "everything", "--reason", "x"), 2, "'everything' is no scope"),
         (("brief", "submit", "nowhere.yaml"), 2, "nowhere.yaml: No such file or directory"),
+        (("audience", "upload", "name", "nowhere.csv"), 2, "nowhere.csv: No such file or directory"),
         (("audit", "verify", "nowhere", "--keys", "nowhere"), 2, "there is no file nowhere"),
         (("events", "publish", "nowhere.json"), 2, "nowhere.json: No such file"),
         (("up", "--organisation", "nowhere"), 2, "there is no file nowhere"),

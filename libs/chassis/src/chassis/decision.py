@@ -57,10 +57,14 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Asks for something that is not state: work, or a message to oneself at `due` (None: at once)."""
+    """Asks for something that is not state: work, or a message to oneself at `due` (None: at once).
+
+    `campaign` is another one of the tenant: what concerns many reaches each as a task of its own.
+    """
 
     body: TaskBody
     due: datetime | None = None
+    campaign: CampaignId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,9 @@ class Database:
     async def _ask(self, tx: Transaction) -> None:
         rows = [
             (
-                named(str(cause.event_id), "task", task.body.kind, str(nth)), cause.tenant, cause.campaign_id,
-                task.body.kind, task.body.model_dump_json(), cause.event_id, cause.correlation_id, cause.traceparent,
-                task.due,
+                named(str(cause.event_id), "task", task.body.kind, str(nth)), cause.tenant,
+                task.campaign or cause.campaign_id, task.body.kind, task.body.model_dump_json(),
+                cause.event_id, cause.correlation_id, cause.traceparent, task.due,
             )
             for cause, nth, task in tx._asked
         ]  # fmt: skip

@@ -5,7 +5,17 @@ import sys
 
 import typer
 
-from handrail import cli_audit, cli_brief, cli_campaign, cli_case, cli_dev, cli_operations, cli_people, cli_system
+from handrail import (
+    cli_audience,
+    cli_audit,
+    cli_brief,
+    cli_campaign,
+    cli_case,
+    cli_dev,
+    cli_operations,
+    cli_people,
+    cli_system,
+)
 from handrail.cli_terminal import AWAY, REFUSED, USAGE, Failure, err
 
 app = typer.Typer(
@@ -19,6 +29,7 @@ cli_system.register(app)
 cli_operations.register(app)
 app.add_typer(cli_dev.dev, name="dev")
 app.add_typer(cli_brief.app, name="brief")
+app.add_typer(cli_audience.app, name="audience")
 app.add_typer(cli_campaign.app, name="campaign")
 app.add_typer(cli_case.app, name="case")
 app.add_typer(cli_people.app, name="people")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from handrail import cli_audience
 from handrail.cli_identity import HOME, As, Home, Token, client
 from handrail.cli_terminal import REFUSED, Failure, out, progress
 
@@ -41,14 +42,7 @@ def submit(
         if contacts:
             if draft.audience is None:
                 raise Failure(f"{file}: audience.segment_ref: name the audience that {contacts} is for")
-            name = draft.audience.segment_ref
-            with progress(f"uploading {contacts.name}"):
-                try:
-                    taken = handrail.upload_audience(name, rows)
-                except Refused as refused:
-                    cli_sheet.problems(f"{contacts}: {refused.title}", refused.errors)
-                    raise typer.Exit(REFUSED) from None
-            out().print(f"audience [bold]{name}[/]: {taken.contacts} contacts, {taken.with_consent} with consent")
+            cli_audience.put(handrail, draft.audience.segment_ref, contacts, rows)
         with progress("submitting the brief"):
             try:
                 made = handrail.submit_brief(text, key or digest("handrail/submission/v1", text, rows))

@@ -18,6 +18,8 @@ class Audience(View):
     contacts: int
     with_consent: int
     content_hash: str
+    waiting: tuple[UUID, ...] = ()
+    """Campaigns that name it and have proposed nothing yet."""
 
 
 class Problem(View):

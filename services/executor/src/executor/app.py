@@ -21,7 +21,7 @@ from executor.effects import AssembleOptions, Dispatch
 from executor.metrics import DECISIONS, KILL_SWITCH, observe
 from executor.people import directory
 from executor.preparing.candidates import PlanSend
-from executor.preparing.drafts import CheckMail, DraftMail, RenderMails, SendTestMail
+from executor.preparing.drafts import CheckMail, DraftMail, ListCame, RenderMails, SendTestMail
 from executor.preparing.mail import Stamp
 from executor.preparing.planner import Planning, TemplatePlanner
 from executor.preparing.preparation import Preparation
@@ -86,6 +86,7 @@ async def build(parts: Parts) -> None:
     parts.kinds = {
         DraftMail.kind: Kind(DraftMail, preparation.draft),
         CheckMail.kind: Kind(CheckMail, preparation.check),
+        ListCame.kind: Kind(ListCame),
         RenderMails.kind: Kind(RenderMails, preparation.render),
         PlanSend.kind: Kind(PlanSend, Planning(parts.db, plans, TemplatePlanner()).work),
         SendTestMail.kind: Kind(SendTestMail, tester.work),

@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.decision import TaskBody
 from contracts.actions import Effect
 from contracts.codec import Header
-from contracts.event import Count, Domain, Name, RecipientHash, Sha256, Value
+from contracts.event import CampaignId, Count, Domain, Name, RecipientHash, Sha256, Value
 from contracts.executor import CampaignOutcome, KillScope, SuppressionReason
 
 
@@ -235,6 +235,8 @@ class Shared:
     """When the person who asks for a test mail did so before."""
     stopped: RememberStop | None = None
     """Of a campaign that a restored database had forgotten, for its plan."""
+    waiting: tuple[CampaignId, ...] = ()
+    """Which campaigns may wait for the list that is uploaded: they name it, and nothing of them is proposed."""
     changes: tuple[Change, ...] = ()
 
     def asking(self, *changes: Change) -> "Shared":

@@ -68,7 +68,7 @@ def _launch_gate(message: Message, decided: Decision[Campaign, Shared]) -> None:
     passed = any(isinstance(task.body, PlanSend) for task in decided.tasks)
     match message.body:
         case MailsRendered() if passed or decided.reason is Reason.CHECKLIST_BLOCKS:
-            _gate("launch", passed, first=True)
+            _gate("launch", passed, first=decided.state is not None and decided.state.renderings == 1)
         case WaiveItem() if decided.reason is Reason.WAIVED:
             _gate("launch", passed, first=False)
         case _:

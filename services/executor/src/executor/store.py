@@ -12,11 +12,11 @@ from chassis.postgres import Conn
 from chassis.states import States
 from contracts.briefing import PlanIssued
 from contracts.escalation import ApprovalGiven, ApprovalRefused
-from contracts.event import Tenant
+from contracts.event import CampaignId, Tenant
 from contracts.executor import CampaignOutcome
 from contracts.inbound import RecipientEventReported
 from executor import changes, kill_switch
-from executor.commands import EngageKillSwitch, ReleaseKillSwitch, SendTest, Unsubscribe
+from executor.commands import EngageKillSwitch, ImportAudience, ReleaseKillSwitch, SendTest, Unsubscribe
 from executor.domain.state import Campaign
 from executor.effects import RememberStop, Shared, Switch, Uncertain
 from executor.preparing import quota
@@ -36,6 +36,12 @@ SELECT tenant, campaign_id, effect_id, recipient_hash, recipient_domain, decisio
    AND state = 'unknown'
 """
 _FORGOTTEN = "SELECT fence, finished FROM forgotten_campaign WHERE (tenant, campaign_id) = ($1, $2)"
+# Not locked: each of them looks again for itself, under its own lock.
+_WAITING = """
+SELECT campaign_id FROM campaign_state
+ WHERE tenant = $1 AND body->'lists' ? $2 AND body->'proposals' = '{}' AND body->'finished' = 'null'
+ ORDER BY campaign_id
+"""
 _CAMPAIGNS = """
 SELECT campaign_id FROM campaign_state WHERE tenant = $1 ORDER BY saved_at DESC LIMIT 200
 """
@@ -49,6 +55,7 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
     killed: dict[Key, bool] = {}
     tests: dict[Key, tuple[datetime, ...]] = {}
     stopped: dict[Key, RememberStop] = {}
+    waiting: dict[Key, tuple[CampaignId, ...]] = {}
     people: set[tuple[Tenant, str]] = set()
     effects: set[tuple[Key, UUID]] = set()
     for message in messages:
@@ -60,6 +67,10 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
                 people.add((message.meta.tenant, command.recipient_hash))
             case ApprovalGiven() | ApprovalRefused() as said:
                 effects.add((key_of(message.meta), said.decision_id))
+            case ImportAudience() as command:
+                key = key_of(message.meta)
+                rows = await conn.fetch(_WAITING, key.tenant, command.audience)
+                waiting[key] = tuple(CampaignId(row["campaign_id"]) for row in rows)
             case EngageKillSwitch() | ReleaseKillSwitch() as command:
                 key = key_of(message.meta)
                 switches[key] = await kill_switch.known(conn, key, command.scope)
@@ -84,6 +95,7 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
                 switch=switches.get(key),
                 killed=killed.get(key, False),
                 tests=tests.get(key, ()),
+                waiting=waiting.get(key, ()),
                 stopped=stopped.get(key),
             ),
         )

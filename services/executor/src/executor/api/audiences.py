@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.commands import Answer, Commands
-from chassis.decision import Key, Loaded
+from chassis.decision import Decision, Key, Loaded
 from chassis.doors import raw_body, respond
 from chassis.postgres import Conn
 from chassis.problems import Problem
@@ -20,7 +21,7 @@ from contracts.event import Tenant, tenant_row
 from executor import store
 from executor.api.answers import shown
 from executor.api.callers import Callers
-from executor.api.views import AudienceShown
+from executor.api.views import AudienceTaken
 from executor.commands import ImportAudience
 from executor.domain.state import Campaign
 from executor.effects import Shared
@@ -71,8 +72,7 @@ class Audiences:
             await store.save(conn, touched)
 
         commands = Commands(self.parts.db, replace(self.parts.fold, save=save))
-        view = AudienceShown.model_validate(command.model_dump())
-        return respond(await commands.handle(key, command, lambda _: Answer(200, view.model_dump_json())))
+        return respond(await commands.handle(key, command, partial(_taken, command)))
 
     async def audience(self, request: Request) -> Response:
         who = self.callers.reader(request)
@@ -82,3 +82,14 @@ class Audiences:
         if found is None:
             raise Problem(404, "no such audience", field="name", fix="upload it: PUT /v1/audiences/{name}")
         return shown(found)
+
+
+def _taken(command: ImportAudience, decision: Decision[Campaign, Shared]) -> Answer:
+    view = AudienceTaken(
+        audience=command.audience,
+        contacts=command.contacts,
+        with_consent=command.with_consent,
+        content_hash=command.content_hash,
+        waiting=tuple(task.campaign for task in decision.tasks if task.campaign),
+    )
+    return Answer(200, view.model_dump_json())

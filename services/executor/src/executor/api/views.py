@@ -15,8 +15,20 @@ class AudienceShown(Value):
     contacts: Count
     with_consent: Count
     content_hash: Sha256
-    imported_at: datetime | None = None
-    """Not yet known in the answer to an import."""
+    imported_at: datetime
+
+
+class AudienceTaken(Value):
+    """A list is in; `waiting` are the campaigns that name it and have proposed nothing yet.
+
+    Whichever of them its checklist holds up is prepared again by itself.
+    """
+
+    audience: Name
+    contacts: Count
+    with_consent: Count
+    content_hash: Sha256
+    waiting: tuple[CampaignId, ...]
 
 
 class CampaignLine(Value):

@@ -6,10 +6,12 @@ from contracts.briefing import PlanIssued
 from contracts.executor import CheckResult, Verdict
 from executor.domain.state import Artefact, Campaign, Failure
 
+RENDER = "render"
 OPEN = frozenset({Verdict.FAIL, Verdict.ERROR})
 LEGAL = frozenset({"unsubscribe", "postal_address", "consent"})
 """What the law asks of every commercial mail: nobody's word takes its place."""
-UNDONE = frozenset({"content_production", "checked", "draft", "check", "render", "plan"})
+SIZE = "audience_segmentation"
+UNDONE = frozenset({"content_production", "checked", "draft", "check", RENDER, "plan"})
 """Work that is not done is no finding that a person could judge."""
 
 
@@ -25,7 +27,7 @@ def checklist(issued: PlanIssued, state: Campaign) -> tuple[CheckResult, ...]:
         ),
         *(CheckResult(check=one.item, verdict=Verdict.ERROR, evidence=_told(one)) for one in state.failures),
         *(item for artefact in state.artefacts.values() for item in _checks(artefact)),
-        *(audience.checks if audience else (_item("audience_segmentation", False, "no audience was rendered"),)),
+        *(audience.checks if audience else (_item(SIZE, False, "no audience was rendered"),)),
         _item("channel_setup", True, "sender, reply-to and DKIM key are configured"),
         _item("reporting", True, f"{brief.objective.outcome} counted from {brief.objective.source_of_truth}"),
         _item("follow_up", bool(brief.owner), f"owner {brief.owner}"),
@@ -58,7 +60,8 @@ def _waived(item: CheckResult, state: Campaign) -> CheckResult:
 
 
 def _told(failure: Failure) -> str:
-    return f"{failure.because}; mend it, then resume the campaign"[:4000]
+    by_itself = " (a list that is uploaded prepares it again by itself)" if failure.kind == RENDER else ""
+    return f"{failure.because[:3000]}; mend it, then resume the campaign{by_itself}"
 
 
 def _item(name: str, holds: bool, evidence: str) -> CheckResult:

@@ -17,7 +17,6 @@ from contracts.escalation import (
     HoldPlaced,
     HoldReleased,
 )
-from contracts.executor import AudienceImported
 from contracts.inbound import RecipientEventReported
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Response
@@ -32,7 +31,7 @@ from executor.commands import (
     Unsubscribe,
     WaiveItem,
 )
-from executor.domain import granting, halting, people, preparing, recovering, sending, switching, testing
+from executor.domain import granting, halting, lists, people, preparing, recovering, sending, switching, testing
 from executor.domain.flow import Here, Ruling
 from executor.domain.state import Campaign, Reason
 from executor.effects import AssembleOptions, Dispatch, Dispatched, EffectsFound, OptionsAssembled, Recovered, Shared
@@ -42,6 +41,7 @@ from executor.preparing.drafts import (
     CheckMail,
     Drafted,
     DraftMail,
+    ListCame,
     MailsRendered,
     RenderMails,
     SendTestMail,
@@ -55,14 +55,7 @@ def decide(here: Loaded[Campaign, Shared], message: Message, policy: None, now: 
         case PlanIssued():
             return preparing.begun(here, body, message.meta)
         case ImportAudience():
-            event = AudienceImported(
-                audience=body.audience,
-                contacts=body.contacts,
-                with_consent=body.with_consent,
-                content_hash=body.content_hash,
-                actor=body.actor.subject,
-            )
-            return Decision(Reason.AUDIENCE_IMPORTED, here.state, (event,))
+            return lists.imported(here, body)
         case EngageKillSwitch():
             return switching.engaged(here, body)
         case ReleaseKillSwitch():
@@ -93,6 +86,8 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
             return preparing.checked(state, body)
         case MailsRendered():
             return preparing.rendered(here, state, body)
+        case ListCame():
+            return lists.came(here, state, body)
         case SendPlanned():
             return preparing.planned(here, state, body, meta, now)
         case WaiveItem():

@@ -16,7 +16,7 @@ from contracts.executor import (
     WorkBegun,
 )
 from executor.commands import WaiveItem
-from executor.domain import halting, proposing, recovering
+from executor.domain import halting, lists, proposing, recovering
 from executor.domain.checklist import blocking, checklist, waivable
 from executor.domain.flow import Here, Ruling, plan_of, step_done, to_stage
 from executor.domain.state import Artefact, Audience, Campaign, Failure, Reason
@@ -38,6 +38,7 @@ def begun(here: Here, issued: PlanIssued, meta: Meta) -> Ruling:
         name=issued.plan.brief.name,
         steps={step.id: "open" for step in issued.plan.steps},
         artefacts={name: Artefact(name=name, revision=1) for name in sorted(SEGMENTS)},
+        lists=tuple(dict.fromkeys((issued.plan.brief.audience.segment_ref, *issued.plan.brief.audience.exclusions))),
     )
     state, moved = to_stage(state, CampaignStage.EXECUTION, "plan_issued")
     tasks = tuple(Task(DraftMail(artefact=name, plan_version=version, revision=1)) for name in sorted(SEGMENTS))
@@ -90,7 +91,8 @@ def checked(state: Campaign, check: Checked) -> Ruling:
     )
     tasks: tuple[Task, ...] = ()
     if all(one.checked for one in state.artefacts.values()):
-        tasks = (Task(RenderMails(plan_version=state.plan_version)),)
+        state, render = lists.rendering(state)
+        tasks = (render,)
         if all(one.passed for one in state.artefacts.values()):
             state, done = step_done(state, "check", "every check passes")
             events = (*events, *done)
@@ -109,9 +111,15 @@ def rendered(here: Here, state: Campaign, mails: MailsRendered) -> Ruling:
         exclusions=mails.exclusions,
         checks=mails.checks,
     )
+    list_came = state.list_came
     state, done = step_done(
-        replace(state, audience=audience), "render", f"{mails.recipients} mails rendered, one per eligible recipient"
+        replace(state, audience=audience, list_came=False),
+        "render",
+        f"{mails.recipients} mails rendered, one per eligible recipient",
     )
+    if list_came and lists.held_up(here, state):
+        once_more = lists.again(state)
+        return replace(once_more, events=done)
     return _plan(here, state, done)
 
 
@@ -139,6 +147,8 @@ def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta, now: da
         return Decision(Reason.HALTED_ALREADY, state)
     if found.task.halts != state.halts or state.sending is not None or state.audience is None:
         return Decision(Reason.NOTED, state)
+    if found.task.recipients != state.audience.recipients:  # rendered again since
+        return Decision(Reason.NOTED, state)
     if found.ways.chosen != Way.SEND:
         return failed(state, found.task, f"{found.ways.chosen!r} was chosen, which nobody can carry out")
     superseded = {
@@ -152,6 +162,8 @@ def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta, now: da
 
 
 def failed(state: Campaign, task: DraftMail | CheckMail | RenderMails | PlanSend, error: str) -> Ruling:
+    if isinstance(task, RenderMails) and state.list_came:
+        return lists.again(state)
     event = StepFailed(plan_version=state.plan_version, step=task.kind, because=error[:4000])
     artefact = task.artefact if isinstance(task, DraftMail | CheckMail) else ""
     steps = {step: "failed" if step == task.kind else how for step, how in state.steps.items()}
@@ -178,7 +190,7 @@ def _again(state: Campaign, kind: str, artefact: str) -> DraftMail | CheckMail |
     if kind == PlanSend.kind:
         return _plan_send(state)
     if kind == RenderMails.kind:
-        return RenderMails(plan_version=state.plan_version)
+        return RenderMails(plan_version=state.plan_version, nth=state.renderings)
     known = state.artefacts[artefact]
     if kind == DraftMail.kind:
         return DraftMail(artefact=artefact, plan_version=state.plan_version, revision=known.revision)

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NOT_RUNNING = "not_running"
     STEP_FAILED = "step_failed"
     AUDIENCE_IMPORTED = "audience_imported"
+    LIST_CHANGED = "list_changed"
     KILL_SWITCH_ENGAGED = "kill_switch_engaged"
     ENGAGED_ALREADY = "engaged_already"
     RELEASE_ASKED = "release_asked"
@@ -206,6 +207,12 @@ class Campaign:
     """Domains that a person chose to go on without."""
     holds: tuple[str, ...] = ()
     """Why escalation holds the whole campaign."""
+    lists: tuple[str, ...] = ()
+    """The audiences that its plan names: whom it is for, and whom it leaves out."""
+    renderings: int = 0
+    """How often rendering was asked for."""
+    list_came: bool = False
+    """One of its lists came while it was being rendered."""
     failures: tuple[Failure, ...] = ()
     """Until a person resumes."""
     fence: int = 0

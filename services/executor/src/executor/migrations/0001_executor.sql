@@ -77,6 +77,16 @@ CREATE TABLE mail (
     PRIMARY KEY (tenant, campaign_id, plan_version, recipient_hash)
 );
 
+-- What a rendering came to, and for the how many-th asking: a worker that comes late renders nothing again.
+CREATE TABLE rendering (
+    tenant       text  NOT NULL,
+    campaign_id  uuid  NOT NULL,
+    plan_version int   NOT NULL,
+    nth          int   NOT NULL,
+    result       jsonb NOT NULL,
+    PRIMARY KEY (tenant, campaign_id, plan_version)
+);
+
 -- Which mails an approval covers; an option to a trigger is another snapshot over the same mails.
 CREATE TABLE snapshot (
     tenant         text NOT NULL,

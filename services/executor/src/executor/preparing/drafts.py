@@ -102,8 +102,19 @@ class Checked(Value):
 
 
 class RenderMails(TaskBody):
+    """Asked for the `nth` time: each asking renders once, however often it is done."""
+
     kind: ClassVar[str] = "render"
     plan_version: int
+    nth: int = 1
+
+
+class ListCame(TaskBody):
+    """A list that the campaign's plan names was uploaded."""
+
+    kind: ClassVar[str] = "list_came"
+    audience: Name
+    content_hash: Sha256
 
 
 class Exclusion(Value):

@@ -1,6 +1,6 @@
 """The work of preparing a send: draft, check, render for everybody who may be written to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -68,12 +68,16 @@ INSERT INTO snapshot (tenant, campaign_id, snapshot_hash, position, recipient_ha
 SELECT $1, $2, $3, * FROM unnest($4::int[], $5::text[])
 ON CONFLICT DO NOTHING
 """
-# Rendered once per plan version: whoever renders again reads what is there.
+# Rendered once per asking: whoever does it again, however late, reads what came of it and changes no mail.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))"
-_RENDERED = """
-SELECT recipient_hash, digest, position FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)
- ORDER BY position
+_DONE = """
+SELECT result::text FROM rendering WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3) AND nth >= $4
 """
+_KEEP = """
+INSERT INTO rendering (tenant, campaign_id, plan_version, nth, result) VALUES ($1, $2, $3, $4, $5::jsonb)
+ON CONFLICT (tenant, campaign_id, plan_version) DO UPDATE SET nth = excluded.nth, result = excluded.result
+"""
+_FORGET_MAILS = "DELETE FROM mail WHERE (tenant, campaign_id, plan_version) = ($1, $2, $3)"
 
 
 class NoAudience(Exception):
@@ -128,50 +132,64 @@ class Preparation:
         plan = await self.dispatcher.plan(key, task.plan_version)
         self.dispatcher.tool(plan)
         name, exclusions = plan.brief.audience.segment_ref, list(dict.fromkeys(plan.brief.audience.exclusions))
+        version = (key.tenant, key.campaign, task.plan_version)
         async with self.db.pool.acquire() as conn, conn.transaction():
+            await conn.execute(_ALONE, str(key.campaign), task.plan_version)
+            if done := await conn.fetchval(_DONE, *version, task.nth):
+                return MailsRendered.model_validate_json(done)
             rows = await conn.fetch(_LISTS, key.tenant, [name, *exclusions])
             lists = {row["name"]: row["content_hash"] for row in rows}
             if missing := [one for one in (name, *exclusions) if one not in lists]:
                 raise NoAudience("; ".join(f"upload it first: PUT /v1/audiences/{one}" for one in missing))
             members = await conn.fetch(_MEMBERS, key.tenant, name, exclusions)
-            await conn.execute(_ALONE, str(key.campaign), task.plan_version)
-            mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
-            if not mails:
-                await self._render_all(conn, key, task.plan_version, [row for row in members if _fate(row) == ""])
-                mails = await conn.fetch(_RENDERED, key.tenant, key.campaign, task.plan_version)
-            snapshot = snapshot_hash((row["recipient_hash"], row["digest"]) for row in mails)
+            written = [row for row in members if _fate(row) == ""]
+            await conn.execute(_FORGET_MAILS, *version)
+            digests = await self._render_all(conn, key, task.plan_version, written)
+            recipients = [row["recipient_hash"] for row in written]
+            snapshot = snapshot_hash(zip(recipients, digests, strict=True))
             await conn.execute(
-                SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in mails],
-                [row["recipient_hash"] for row in mails],
-            )  # fmt: skip
+                SAVE_SNAPSHOT, key.tenant, key.campaign, snapshot, [row["position"] for row in written], recipients
+            )
+            result = self._result(plan, lists, members, snapshot)
+            await conn.execute(_KEEP, *version, task.nth, result.model_dump_json())
+        return result
+
+    def _result(
+        self, plan: Plan, lists: Mapping[str, str], members: list[asyncpg.Record], snapshot: str
+    ) -> MailsRendered:
+        audience = plan.brief.audience
         fates = [_fate(row) for row in members]
         left_out = [row["excluded"][0] for row in members if row["excluded"]]
-        found = tuple(
-            Exclusion(audience=one, content_hash=lists[one], left_out=left_out.count(one)) for one in exclusions
+        exclusions = tuple(
+            Exclusion(audience=one, content_hash=lists[one], left_out=left_out.count(one))
+            for one in dict.fromkeys(audience.exclusions)
         )
         return MailsRendered(
-            plan_version=task.plan_version,
+            plan_version=plan.version,
             snapshot_hash=snapshot,
             content_hash=self.dispatcher.sends.content_hash(snapshot, plan),
-            audience_hash=lists[name],
+            audience_hash=lists[audience.segment_ref],
             members=len(members),
-            recipients=len(mails),
+            recipients=fates.count(""),
             without_consent=fates.count("without_consent"),
             suppressed=fates.count("suppressed"),
-            exclusions=found,
-            checks=_audience_checks(plan, fates, len(mails), found),
+            exclusions=exclusions,
+            checks=_audience_checks(plan, fates, exclusions),
         )
 
-    async def _render_all(self, conn: Conn, key: Key, plan_version: int, rows: list[asyncpg.Record]) -> None:
+    async def _render_all(self, conn: Conn, key: Key, plan_version: int, rows: list[asyncpg.Record]) -> list[str]:
+        """The digest of each mail."""
         texts = {one.name: one for one in await drafts(conn, key, plan_version)}
         segments = by_segment(list(texts))
         mails = [self._rendered(key, texts[segments[row["segment"]]], row) for row in rows]
+        digests = [one.digest for one in mails]
         await conn.execute(
             _SAVE_MAILS, key.tenant, key.campaign, plan_version, [row["recipient_hash"] for row in rows],
             [row["position"] for row in rows], [row["domain"] for row in rows],
             [segments[row["segment"]] for row in rows], [one.subject for one in mails], [one.text for one in mails],
-            [one.html for one in mails], [one.digest for one in mails],
+            [one.html for one in mails], digests,
         )  # fmt: skip
+        return digests
 
     def _rendered(self, key: Key, draft: Draft, row: asyncpg.Record) -> Rendered:
         url = self.dispatcher.unsubscribe_url(key, row["recipient_hash"], row["domain"])
@@ -209,23 +227,25 @@ def _fate(row: asyncpg.Record) -> str:
     return "" if row["consent"] == "yes" else "without_consent"
 
 
-def _audience_checks(
-    plan: Plan, fates: Sequence[str], written: int, exclusions: tuple[Exclusion, ...]
-) -> tuple[CheckResult, ...]:
-    estimate, members = plan.brief.audience.size_estimate, len(fates)
-    off = abs(members - estimate) / estimate
+def _audience_checks(plan: Plan, fates: Sequence[str], exclusions: tuple[Exclusion, ...]) -> tuple[CheckResult, ...]:
+    audience, members, written = plan.brief.audience, len(fates), fates.count("")
+    off = abs(members - audience.size_estimate) / audience.size_estimate
     told = "; ".join(f"{one.audience}: {one.left_out} left out" for one in exclusions)
+    mend = f"; upload a mended list: PUT /v1/audiences/{audience.segment_ref} prepares the campaign again"
+    sized, consented = off <= SIZE_TOLERANCE, written > 0
     return (
         CheckResult(
             check="audience_segmentation",
-            verdict=Verdict.PASS if off <= SIZE_TOLERANCE else Verdict.FAIL,
-            evidence=f"{members} contacts, {estimate} estimated: {off:.0%} off, {SIZE_TOLERANCE:.0%} allowed",
+            verdict=Verdict.PASS if sized else Verdict.FAIL,
+            evidence=f"{members} contacts, {audience.size_estimate} estimated: {off:.0%} off, {SIZE_TOLERANCE:.0%} "
+            f"allowed{'' if sized else mend}",
         ),
         CheckResult(check="exclusions", verdict=Verdict.PASS, evidence=told or "the brief leaves out nobody"),
         CheckResult(
             check="consent",
-            verdict=Verdict.PASS if written else Verdict.FAIL,
-            evidence=f"basis {plan.brief.audience.consent_basis}: {written} with consent and not suppressed; "
-            f"{fates.count('suppressed')} suppressed and {fates.count('without_consent')} without consent get none",
+            verdict=Verdict.PASS if consented else Verdict.FAIL,
+            evidence=f"basis {audience.consent_basis}: {written} with consent and not suppressed; "
+            f"{fates.count('suppressed')} suppressed and {fates.count('without_consent')} without consent get none"
+            f"{'' if consented else mend}",
         ),
     )
