@@ -10,7 +10,7 @@ import pytest
 from chassis.consumer import Consumer
 from chassis.tasks import Leased, Worker
 from contracts.actions import ActionProposed, ActionReconciled, ActionRefused
-from contracts.event import CampaignId, Fact, Meta
+from contracts.event import CampaignId, Fact, Meta, Tenant
 from contracts.executor import (
     CampaignHalted,
     CampaignLaunched,
@@ -25,7 +25,7 @@ from contracts.plan import Response, Trigger
 from executor import store
 from executor.effects import Dispatch
 from executor.preparing.drafts import RenderMails
-from tests.builders import at, fact, meta, policy
+from tests.builders import TENANT, at, fact, meta, policy
 from tests.conftest import VERIFIER
 from tests.executor.builders import BAD, fired, grant, report
 from tests.executor.conftest import HERE, House, people
@@ -84,6 +84,13 @@ async def test_who_is_suppressed_gets_no_mail_rendered(house: House) -> None:
     await house.work()
     assert (await house.last(ActionProposed)).recipients == 3
     assert person not in {one["recipient_hash"] for one in await mails(house)}
+
+
+async def test_nobody_reports_for_a_tenant_that_is_unknown_here(house: House) -> None:
+    await house.hear(fact(report(MailEvent.COMPLAINED), tenant=Tenant("other")))
+    assert await house.said() == []
+    assert await house.db.pool.fetchval("SELECT count(*) FROM suppression") == 0
+    assert await house.db.pool.fetchval("SELECT reason FROM dead_letter") == "the tenant 'other' is unknown here"
 
 
 async def test_an_audience_nobody_uploaded_is_a_failed_step_that_says_what_to_do(house: House) -> None:
@@ -310,6 +317,7 @@ async def test_a_report_about_the_effect_of_somebody_else_says_nothing(house: Ho
     await plan_intents(house, proposal)
     effect = await house.db.pool.fetchval("UPDATE effect_intent SET state = 'unknown' WHERE position = 0"
                                           " RETURNING effect_id")  # fmt: skip
+    house.parts.applier = replace(house.parts.fold, tenants=frozenset({TENANT, Tenant("other")}))
     about: Meta = meta(tenant="other") if who == "another tenant" else meta(uuid4())  # type: ignore[arg-type]
     await house.hear(Fact(about, report(MailEvent.DELIVERED, effect)))
     assert not [event for event in await house.said() if isinstance(event, ActionReconciled)]

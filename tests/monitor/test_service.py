@@ -1,11 +1,15 @@
 """The fold on a real database: batches, redelivery, plans that come late, and what the pages show."""
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
+from chassis import dead_letters
 from chassis.decision import Key
+from chassis.fold import Fold
+from chassis.redrive import redrive
 from chassis.tasks import Worker
-from contracts.event import CampaignId
+from contracts.event import CampaignId, Tenant
 from contracts.executor import WorkBegun
 from contracts.inbound import MailEvent, MetricReported
 from contracts.monitor import OutcomeVerified, SlaMet, TriggerFired
@@ -138,3 +142,29 @@ async def test_nobody_reads_without_a_role(monitor: Monitor) -> None:
     for path in ("/v1/campaigns", f"/v1/campaigns/{CAMPAIGN}"):
         assert (await monitor.client.get(path)).status_code == 401
         assert (await monitor.client.get(path, headers=monitor.token("publisher"))).status_code == 403
+
+
+async def test_nobody_reports_for_a_tenant_that_is_unknown_here(monitor: Monitor) -> None:
+    await begun(monitor)
+    stray = fact(contact(1), tenant=Tenant("other"))
+    await monitor.read(stray, fact(sent([1, 2], size=2, done=True)), fact(contact(2)))
+    assert (await state(monitor)).counted == 1
+    async with monitor.db.pool.acquire() as conn:
+        [letter] = await dead_letters.listed(conn)
+        assert (letter.kind, letter.reason, letter.campaign_id) == (
+            "undecodable",
+            "the tenant 'other' is unknown here",
+            None,
+        )
+        assert await conn.fetchval("SELECT count(*) FROM campaign WHERE tenant = 'other'") == 0
+    assert monitor.parts.applier is not None
+    still = await redrive(monitor.db, monitor.parts.applier, monitor.parts.verifier, letter.id)
+    assert still.failed == letter.reason
+
+
+async def test_what_is_said_of_a_campaign_under_another_tenant_is_not_said_of_it(monitor: Monitor) -> None:
+    assert isinstance(monitor.parts.applier, Fold)
+    monitor.parts.applier = replace(monitor.parts.applier, tenants=frozenset({TENANT, Tenant("other")}))
+    await begun(monitor)
+    await monitor.read(fact(sent([1, 2], size=2, done=True)), fact(contact(1), tenant=Tenant("other")))
+    assert (await state(monitor)).counted == 0

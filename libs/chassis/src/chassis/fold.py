@@ -23,7 +23,7 @@ from chassis.signatures import Verifier
 from chassis.telemetry import span
 from contracts.briefing import PlanIssued
 from contracts.codec import Header
-from contracts.event import Event, Fact, Meta
+from contracts.event import Event, Fact, Meta, Tenant
 
 
 class Applier(Protocol):
@@ -56,9 +56,13 @@ class Fold(Generic[State, Shared]):
     """Counts what a decision means for the metrics; called once the transaction has committed."""
     verifier: Verifier = field(default_factory=lambda: Verifier({}))
     plans: Plans = field(default_factory=Plans)
+    tenants: frozenset[Tenant] | None = None
+    """Of whom a record of `inbound.*` is taken, which says itself whose it is; None where `decide` judges that."""
 
     async def apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
         """Fold a polled batch: lock, leave out what waits behind a dead letter, claim, decide, save."""
+        if self.tenants is not None:
+            batch = [_of_ours(one, self.tenants) for one in batch]
         keys = [key_of(one.fact.meta) if one.fact else _parks(one.raw) for one in batch]
         await tx.lock(key for key in keys if key is not None)
         ours = {key for one, key in zip(batch, keys, strict=True) if key is not None and not one.raw.inbound}
@@ -210,6 +214,13 @@ class _Book(Generic[State, Shared]):
         if received.fact is None:  # it was read once already
             raise ValueError(f"a waiting message cannot be read: {received.reason}")
         return _message(received.fact, waiting.headers, waiting.value)
+
+
+def _of_ours(one: Received, tenants: frozenset[Tenant]) -> Received:
+    """`one`, or why it is not taken: nobody reports anything for a tenant that is unknown here."""
+    if one.fact is None or not one.raw.inbound or one.fact.meta.tenant in tenants:
+        return one
+    return Received(one.raw, None, f"the tenant {one.fact.meta.tenant!r} is unknown here")
 
 
 def _parks(raw: Raw) -> Key | None:

@@ -73,6 +73,7 @@ async def build(parts: Parts) -> None:
         observe=observe,
         verifier=parts.verifier,
         plans=plans,
+        tenants=frozenset(keys),
     )
     parts.relearn = Recovery(parts.fold, dispatcher.journal).relearn
     parts.topics = (

@@ -32,9 +32,10 @@ async def build(parts: Parts) -> None:
             watches, now = await store.running(conn)
         show(standing(watches, now, currency))
 
+    keys = load_keys(settings.tenant_keys)
     parts.applier = Fold(
         decide, store.load, store.save, None, DECISIONS, keeps_plans=True, observe=partial(observe, currency),
-        verifier=parts.verifier,
+        verifier=parts.verifier, tenants=frozenset(keys),
     )  # fmt: skip
     parts.topics = (
         PlanIssued.topic,
@@ -51,5 +52,5 @@ async def build(parts: Parts) -> None:
         WindowCloses.kind: Kind(WindowCloses),
     }
     webhook = Webhook.from_file(settings.sendgrid_tenant, settings.sendgrid_key)
-    parts.routes = Api(parts, webhook, load_keys(settings.tenant_keys).get).routes()
+    parts.routes = Api(parts, webhook, keys.get).routes()
     parts.measures = (measure,)
