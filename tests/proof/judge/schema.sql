@@ -58,6 +58,11 @@ $$ SELECT judge.framed(topic) || judge.framed(key)
                       FROM unnest(headers) WITH ORDINALITY AS row (part, nth)), '') || judge.framed(value) $$;
 CREATE FUNCTION judge.leaf(topic text, key bytea, headers bytea[], value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
 $$ SELECT sha256('\x00'::bytea || judge.body(topic, key, headers, value)) $$;
+-- The same where headers are framed already, as the audit keeps them.
+CREATE FUNCTION judge.body(topic text, key bytea, headers bytea, value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+$$ SELECT judge.framed(topic) || judge.framed(key) || headers || judge.framed(value) $$;
+CREATE FUNCTION judge.leaf(topic text, key bytea, headers bytea, value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+$$ SELECT sha256('\x00'::bytea || judge.body(topic, key, headers, value)) $$;
 -- The same where headers are kept as one object, in order.
 CREATE FUNCTION judge.leaf(topic text, key bytea, headers json, value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS
 $$ SELECT judge.leaf(topic, key, ARRAY(
