@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,16 +82,17 @@ class Place:
 
 
 @contextmanager
-def place(home: Path, *, fsync: bool = False) -> Iterator[Place]:
+def place(home: Path, *, fsync: bool = False, retention: timedelta | None = None) -> Iterator[Place]:
     """Kafka, PostgreSQL, the services, the world and the witness, all fresh, gone afterwards.
 
     Processes are killed here, never the machine: what reached the operating system is not lost, fsynced or not.
+    With a `retention` services forget what is older, and Kafka what is half as old.
     """
     with ExitStack() as stack:
         stack.enter_context(_processes_of_our_own())
         for left in reversed(range(STARTS)):
             try:
-                found = stack.enter_context(_started(home, fsync))
+                found = stack.enter_context(_started(home, fsync, retention))
                 break
             except CannotStart as failure:
                 if not left or "address already in use" not in str(failure):
@@ -111,7 +113,7 @@ def _processes_of_our_own() -> Iterator[None]:
 
 
 @contextmanager
-def _started(home: Path, fsync: bool) -> Iterator[Place]:
+def _started(home: Path, fsync: bool, retention: timedelta | None) -> Iterator[Place]:
     home.mkdir(parents=True, exist_ok=True)
     for stale in ("ledger.jsonl", "witness.jsonl"):
         (home / stale).unlink(missing_ok=True)
@@ -128,7 +130,8 @@ def _started(home: Path, fsync: bool) -> Iterator[Place]:
         people=home / "people.yaml",
         home=home,
         replicas=REPLICAS,
-        overrides=_overrides(home, smtp, api),
+        overrides=_overrides(home, smtp, api, retention),
+        topic_settings=None if retention is None else _kept_by_kafka(retention),
         fsync=fsync,
     )
     with system:
@@ -139,8 +142,16 @@ def _started(home: Path, fsync: bool) -> Iterator[Place]:
         yield found
 
 
-def _overrides(home: Path, smtp: int, api: int) -> dict[str, dict[str, str]]:
+def _kept_by_kafka(retention: timedelta) -> dict[str, str]:
+    ms = int(retention.total_seconds() * 1000)
+    return {"retention.ms": str(ms // 2), "segment.ms": str(ms // 4)}
+
+
+def _overrides(home: Path, smtp: int, api: int, retention: timedelta | None) -> dict[str, dict[str, str]]:
     overrides = {service: {f"{service.upper()}_CRASH_POINTS": str(home / "crash-points")} for service in SERVICES}
+    if retention is not None:
+        for service, variables in overrides.items():
+            variables[f"{service.upper()}_RETENTION_DAYS"] = str(retention / timedelta(days=1))
     overrides["executor"] |= {
         "EXECUTOR_SMTP_PORT": str(smtp),
         "EXECUTOR_PUBLIC_URL": PUBLIC_URL,

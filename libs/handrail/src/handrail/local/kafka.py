@@ -21,6 +21,7 @@ START_SECONDS = 60
 # A JVM for a laptop: small heap, quick start.
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 
+# A retention of minutes is kept to within seconds, as proofs want it; Kafka looks every five minutes otherwise.
 # The session times decide how long a restart after SIGKILL takes: 4-5 s like this, 13 s with the defaults.
 PROPERTIES = """\
 process.roles=broker,controller
@@ -41,6 +42,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
+log.retention.check.interval.ms=10000
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 """
