@@ -1,0 +1,28 @@
+"""Plans at hand: those met last, and no more than fit."""
+
+from uuid import uuid4
+
+from chassis import plans
+from chassis.decision import Key
+from chassis.plans import KEPT, Plans
+from contracts.briefing import PlanIssued
+from contracts.event import CampaignId
+from tests.builders import TENANT, plan_issued
+from tests.conftest import MakeDb
+
+
+async def test_a_plan_that_is_met_again_and_again_stays_at_hand_and_others_make_room(db_for: MakeDb) -> None:
+    db, loaded = await db_for("chassis"), Plans()
+    keys = [Key(TENANT, CampaignId(uuid4())) for _ in range(KEPT + 2)]
+    async with db.pool.acquire() as conn:
+        for key in keys:
+            await plans.save(conn, key, plan_issued())
+
+        async def loaded_plan(key: Key) -> PlanIssued:
+            return (await loaded.load(conn, [key]))[key][1]
+
+        busy, quiet = await loaded_plan(keys[0]), await loaded_plan(keys[1])
+        for key in keys[2:]:
+            await loaded_plan(key)
+            assert await loaded_plan(keys[0]) is busy
+        assert await loaded_plan(keys[1]) is not quiet
