@@ -29,7 +29,9 @@ def main() -> int:
         # As much faster as everything else is here: a retention of a day sees fifteen hundred of its rounds.
         for change in ("ALTER SYSTEM SET autovacuum_naptime = '5s'", "SELECT pg_reload_conf()"):
             running.system.infrastructure.postgres.execute(change)
-        grown = asyncio.run(grow(running, seed=said.seed, minutes=said.minutes, width=said.width))
+        grown = asyncio.run(
+            grow(running, seed=said.seed, minutes=said.minutes, width=said.width, retention=said.retention)
+        )
     print(text(grown, said.retention))
     return 0 if grown.holds else 1
 
@@ -43,14 +45,15 @@ def text(grown: Grown, retention: float) -> str:
     for name, (last, per_hour) in sorted(grown.memory.items()):
         judged = f"{per_hour.judged(MEMORY_LIMIT).value}" if grown.minutes >= LONG_MINUTES else "not judged"
         lines.append(f"    {name:<14} {last:7.1f} {per_hour.per_hour:+9.1f} +- {per_hour.off:<7.1f} {judged}")
-    lines.append(
-        f"  pruned tables: rows at half time and end, rows per hour that came and that stayed ({ROWS_LIMIT:.0%})"
-    )
+    lines += [
+        "  pruned tables: rows at half time and end; seconds that the oldest was ever old, and might be;",
+        f"  rows per hour that came and that stayed, of which {ROWS_LIMIT:.0%} may",
+    ]
     for (service, name), rows in sorted(grown.rows.items()):
         stayed = f"{rows.trend.per_hour:+9.0f} +- {rows.trend.off:<7.0f}"
         lines.append(
-            f"    {service:<11}{name:<12}{rows.first:7} {rows.last:7} {rows.came_per_hour:10.0f} {stayed}"
-            f" {rows.growth.value}"
+            f"    {service:<11}{name:<12}{rows.first:7} {rows.last:7} {rows.oldest:6.0f}/{rows.may_be:<5.0f}"
+            f"{rows.came_per_hour:10.0f} {stayed} {rows.growth.value}{'' if rows.in_time else ', TOO OLD'}"
         )
     lines.append(f"  bloat: size against the size of the rows alone (at most {BLOAT_LIMIT:g})")
     lines += [f"    {service:<11}{name:<12}{factor:7.2f}" for (service, name), factor in sorted(grown.bloat.items())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.proof.book import Book
 from tests.proof.campaigns import Campaign
-from tests.proof.growth.samples import KEEPS_CLAIMS, MIB, PRUNED, Sample, Samples, second_half
+from tests.proof.growth.samples import KEEPS_CLAIMS, MIB, SINCE, Sample, Samples, second_half
 from tests.proof.growth.trend import HOUR, Growth, Trend, trend
 from tests.proof.judge import evidence, verdict
 from tests.proof.judge.verdict import Finding
@@ -21,7 +21,14 @@ MEMORY_LIMIT = 1.0
 LONG_MINUTES = 60.0
 ROWS_LIMIT = 0.05
 """Rows that stay, of those that come."""
+FEWEST_ROWS = 100
+"""Of fewer that came, chance decides how many stay."""
 BLOAT_LIMIT = 2.0
+AGES = {"event_log": 1.0}
+"""In retentions: how old a row of the event log may be; all others four times as old."""
+LATE = 0.25
+"""Of its age: so much later than promised may a row go, and a little, for the readers and the next round."""
+LATE_SECONDS = 20.0
 NEEDS_WHAT_IS_FORGOTTEN = ("01_", "02_", "03_", "04_", "13_", "20_", "23_")
 """Invariants that compare with rows which are pruned here."""
 
@@ -34,10 +41,19 @@ class Rows:
     last: int
     came_per_hour: float
     trend: Trend
+    came: int
+    oldest: float
+    """Seconds that its oldest row was ever old."""
+    may_be: float
+    """Seconds, at most."""
 
     @property
     def growth(self) -> Growth:
-        return self.trend.judged(ROWS_LIMIT * self.came_per_hour)
+        return self.trend.judged(ROWS_LIMIT * self.came_per_hour) if self.came >= FEWEST_ROWS else Growth.UNKNOWN
+
+    @property
+    def in_time(self) -> bool:
+        return self.oldest <= self.may_be
 
 
 @dataclass(frozen=True)
@@ -58,12 +74,18 @@ class Grown:
         grows = [one.growth for one in self.rows.values()]
         if self.minutes >= LONG_MINUTES:
             grows += [per_hour.judged(MEMORY_LIMIT) for _, per_hour in self.memory.values()]
+        late = [one for one in self.rows.values() if not one.in_time]
         bloated = [factor for factor in self.bloat.values() if factor > BLOAT_LIMIT]
-        return Growth.GROWS not in grows and not bloated and not any(one.violations for one in self.findings)
+        return (
+            not late and Growth.GROWS not in grows and not bloated and not any(one.violations for one in self.findings)
+        )
 
 
-async def grow(place: Place, *, seed: int, minutes: float, width: int) -> Grown:
-    """Let campaigns flow for `minutes`, then end, and judge what an outsider saw of all of them."""
+async def grow(place: Place, *, seed: int, minutes: float, width: int, retention: float) -> Grown:
+    """Let campaigns flow for `minutes`, then end, and judge what an outsider saw of all of them.
+
+    `retention` is the services' own, in seconds.
+    """
     book = Book()
     async with Samples(place) as samples:
         async with Stream(place, book, lambda number: Campaign(seed, number), width) as stream:
@@ -79,13 +101,14 @@ async def grow(place: Place, *, seed: int, minutes: float, width: int) -> Grown:
     gathered = await evidence.gather(place, book, progress)
     chosen = [one for one in verdict.invariants() if not one.name.startswith(NEEDS_WHAT_IS_FORGOTTEN)]
     findings = await verdict.judged(gathered.dsn, chosen)
-    return measured(samples.taken, seed, begun, bloat, findings)
+    return measured(samples.taken, seed, begun, retention, bloat, findings)
 
 
 def measured(
     taken: Sequence[Sample],
     seed: int,
     campaigns: int,
+    retention: float,
     bloat: Mapping[tuple[str, str], float],
     findings: Sequence[Finding],
 ) -> Grown:
@@ -100,11 +123,19 @@ def measured(
     kept: dict[tuple[str, str], float] = {}
     for place, last in half[-1].tables.items():
         first = half[0].tables[place]
-        if place[1] in PRUNED and place != KEEPS_CLAIMS:
-            came = (last.came - first.came) / (seconds[-1] - seconds[0]) * HOUR
-            if came:
+        if place[1] in SINCE and place != KEEPS_CLAIMS:
+            if came := last.came - first.came:
                 series = [sample.tables[place].rows for sample in half]
-                rows[place] = Rows(series[0], series[-1], came, trend(seconds, series))
+                age = AGES.get(place[1], 4.0) * retention
+                rows[place] = Rows(
+                    first=series[0],
+                    last=series[-1],
+                    came_per_hour=came / (seconds[-1] - seconds[0]) * HOUR,
+                    trend=trend(seconds, series),
+                    came=came,
+                    oldest=max(sample.tables[place].oldest or 0 for sample in half),
+                    may_be=age * (1 + LATE) + LATE_SECONDS,
+                )
         elif (size := last.size - taken[0].tables[place].size) > 0:
             kept[place] = size / 1024 / max(1, campaigns)
     return Grown(seed, taken[-1].seconds / 60, campaigns, memory, rows, bloat, kept, findings)

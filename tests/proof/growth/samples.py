@@ -8,14 +8,24 @@ from dataclasses import dataclass, field
 import asyncpg
 import psutil
 
-from chassis.pruning import EVENT_LOG, MET
 from handrail.local.environment import SERVICES
 from tests.proof.place import Place
 
-PRUNED = (EVENT_LOG, *MET)
+SINCE = {
+    "event_log": "logged_at",
+    "inbox": "claimed_at",
+    "command_log": "handled_at",
+    "task": "done_at",
+    "attempt": "first_at",
+}
+"""The tables that are pruned, with the time that a row is as old as."""
 KEEPS_CLAIMS = ("audit", "inbox")
 _TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1"
 _CAME = "SELECT relname, n_tup_ins FROM pg_stat_user_tables"
+_OLDEST = " UNION ALL ".join(
+    f"SELECT '{name}' AS name, extract(epoch FROM clock_timestamp() - min({since}))::float8 AS age FROM {name}"
+    for name, since in SINCE.items()
+)
 MIB = 1024 * 1024
 
 
@@ -28,6 +38,8 @@ class Table:
     """Bytes, with indexes and what is stored beside it."""
     came: int
     """Rows that were ever written to it."""
+    oldest: float | None = None
+    """Seconds that the oldest row is old, where old ones go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,10 @@ class Samples:
         tables: dict[tuple[str, str], Table] = {}
         for service, connection in self._connections.items():
             came = {row["relname"]: row["n_tup_ins"] for row in await connection.fetch(_CAME)}
+            ages = {row["name"]: row["age"] for row in await connection.fetch(_OLDEST)}
             for row in await connection.fetch(self._queries[service]):
-                tables[service, row["name"]] = Table(row["rows"], row["size"], came.get(row["name"], 0))
+                name = row["name"]
+                tables[service, name] = Table(row["rows"], row["size"], came.get(name, 0), ages.get(name))
         self.taken.append(Sample(time.monotonic() - self.began, self._memory(), tables))
 
     def _memory(self) -> dict[str, int]:
@@ -84,7 +98,7 @@ class Samples:
         """How many times larger each pruned table is than its rows need; small ones are left out."""
         out: dict[tuple[str, str], float] = {}
         for service, connection in self._connections.items():
-            for name in PRUNED:
+            for name in SINCE:
                 size = f"SELECT pg_total_relation_size('{name}')"
                 before = await connection.fetchval(size)
                 await connection.execute(f"VACUUM FULL {name}")

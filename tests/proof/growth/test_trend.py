@@ -45,7 +45,14 @@ def test_a_rough_series_is_not_called_flat() -> None:
 
 
 def test_a_table_from_which_nothing_goes_grows() -> None:
-    assert Rows(0, 60, 720, trend(SECONDS, [float(n) for n in range(60)])).growth is Growth.GROWS
+    everything = trend(SECONDS, [100.0 * n for n in range(60)])
+    rows = Rows(0, 6000, everything.per_hour, everything, came=6000, oldest=290, may_be=95)
+    assert rows.growth is Growth.GROWS and not rows.in_time
+
+
+def test_of_a_few_rows_nothing_is_said() -> None:
+    few = trend(SECONDS, [float(n // 10) for n in range(60)])
+    assert Rows(0, 5, few.per_hour, few, came=5, oldest=10, may_be=95).growth is Growth.UNKNOWN
 
 
 def test_too_few_samples_tell_nothing() -> None:
