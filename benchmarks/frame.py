@@ -4,8 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass, field
-from resource import RUSAGE_SELF, getrusage
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from resource import RUSAGE_SELF, getpagesize, getrusage
 
 from handrail.local.sources import Infrastructure
 
@@ -24,6 +25,8 @@ class Stage:
     run: str
     """Names the consumer group, so that each run reads from the start."""
     events: int
+    per_second: float = 0.0
+    """Events offered a second; 0 offers each as soon as there is room."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -40,6 +43,10 @@ class Measured:
     events: int
     seconds: float
     cpu_seconds: float
+    memory: tuple[int, ...] = ()
+    """Bytes of the measured process that are resident: after a tenth of the events, and after all."""
+    took: tuple[float, ...] = ()
+    """Seconds that each step took, where steps are timed; sorted."""
 
     @property
     def rate(self) -> float:
@@ -67,18 +74,27 @@ class Meter:
     first: int = 0
     began: tuple[float, float] = (0.0, 0.0)
     ended: tuple[float, float] = (0.0, 0.0)
+    memory: tuple[int, ...] = ()
 
     def add(self, events: int) -> None:
         self.count += events
         if not self.first:
             self.first, self.began = events, now()
+        if not self.memory and self.count >= self.expected / 10:
+            self.memory = (resident(),)
         if self.count >= self.expected and not self.done.is_set():
             self.ended = now()
+            self.memory = (*self.memory, resident())
             self.done.set()
 
     async def measured(self) -> Measured:
         await self.done.wait()
-        return between(self.began, self.ended, self.count - self.first)
+        return replace(between(self.began, self.ended, self.count - self.first), memory=self.memory)
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
 
 
 def now() -> tuple[float, float]:

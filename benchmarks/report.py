@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.alone import Alone, Found
 from benchmarks.frame import Measured
 from benchmarks.rows import Row
 
@@ -32,16 +33,25 @@ def line(row: Row, runs: Runs) -> str:
     )
 
 
-def table(measured: Mapping[str, tuple[Row, Runs]], load: float) -> str:
+def page(beside: Mapping[str, tuple[Row, Runs]], alone: Mapping[str, tuple[Alone, Found]], load: float) -> str:
     """Rates are events per second; ratios are of pairs that ran one after the other."""
     cores = os.cpu_count() or 0
-    head = [
+    out = [
         f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, load average {load:.1f} before.",
-        "",
-        "| what | compared with | ours, events/s | theirs, events/s | ratio | aim | reached | CPU us, ours / theirs |",
-        "|---|---|---:|---:|---:|---:|---|---:|",
     ]
-    return "\n".join([*head, *(line(row, runs) for row, runs in measured.values())])
+    if beside:
+        out += [
+            "",
+            "| what | compared with | ours, events/s | theirs, events/s | ratio | aim | reached | CPU us, both |",
+            "|---|---|---:|---:|---:|---:|---|---:|",
+            *(line(row, runs) for row, runs in beside.values()),
+        ]
+    if alone:
+        out += ["", "| what | measured | against itself | aim | reached |", "|---|---|---:|---:|---|"]
+    for row, found in alone.values():
+        reached = "yes" if found.reached else "no"
+        out.append(f"| {row.what} | {found.figures} | {found.ratio} | {row.aim} | {reached} |")
+    return "\n".join(out)
 
 
 def write(page: Path, text: str) -> None:

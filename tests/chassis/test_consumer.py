@@ -1,6 +1,7 @@
 """What a polled batch may do to a database: exactly what each of its good records means, once."""
 
 import asyncio
+import gc
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
@@ -58,6 +59,42 @@ async def test_a_batch_read_again_changes_nothing(db_for: MakeDb) -> None:
         await consumer(db).apply(batch)
     assert (await tally(db)).order == ("one", "two")
     assert await said(db) == 2
+
+
+async def test_a_figure_that_cannot_be_counted_undoes_nothing_and_holds_nothing_up(db_for: MakeDb) -> None:
+    def observe(*_: object) -> None:
+        raise RuntimeError("a label that nobody knows")
+
+    db = await db_for("chassis")
+    await consumer(db, replace(fold(verifier=VERIFIER), observe=observe)).apply(records(step("one"), step("two")))
+    assert (await tally(db)).order == ("one", "two")
+    assert db.committed.is_set()  # the relay is woken: nobody else would say that there is something to send
+
+
+async def test_nothing_of_a_batch_waits_for_the_garbage_collector(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    reader = consumer(db)
+    await reader.apply(records(step("first")))
+    gc.collect()
+    gc.disable()
+    try:
+        await reader.apply(records(*(step(str(n)) for n in range(200)), start=1))
+        assert gc.collect() < 200
+    finally:
+        gc.enable()
+
+
+async def test_a_campaign_whose_row_was_not_kept_is_inserted_and_locked_the_next_time(db_for: MakeDb) -> None:
+    db, key = await db_for("chassis"), Key(TENANT, CAMPAIGN)
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as tx:
+            await tx.lock([key])
+            raise ZeroDivisionError
+    for _ in range(2):
+        async with db.transaction() as tx:
+            await tx.lock([key])
+        assert await db.pool.fetchval("SELECT count(*) FROM campaign") == 1
+        await db.pool.execute("DELETE FROM campaign")  # another database stands in the old one's place
 
 
 async def test_the_same_fact_twice_in_one_batch_counts_once(db_for: MakeDb) -> None:

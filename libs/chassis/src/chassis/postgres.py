@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis import event_log
@@ -28,8 +30,13 @@ else:
     Conn: TypeAlias = Any
     Pool: TypeAlias = Any
 
+log = structlog.get_logger(__name__)
+
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What is raised when the server is gone; the last one, when a connection broke in the middle of a statement."""
+
+KNOWN = 50_000
+"""About so many campaigns are remembered at most."""
 
 _CLAIM = """
 INSERT INTO inbox (event_id)
@@ -69,6 +76,8 @@ class Transaction:
     conn: Conn
     source: str
     now: datetime
+    _met: set[Key]
+    """Campaigns that surely have a row: it need not be asked again."""
     _said: list[Said] = field(default_factory=list)
     _asked: list[tuple[Meta, int, Task]] = field(default_factory=list)
     _after: list[Callable[[], object]] = field(default_factory=list)
@@ -78,10 +87,16 @@ class Transaction:
 
         Partitions do not give that: several topics, commands and tasks reach any replica.
         """
-        unique = list(set(keys))
-        tenants, campaigns = [key.tenant for key in unique], [key.campaign for key in unique]
-        await self.conn.execute(_MEET, tenants, campaigns)
-        self.now = await self.conn.fetchval(_LOCK, tenants, campaigns, column=1)
+        unique = set(keys)
+        if new := unique - self._met:
+            await self.conn.execute(_MEET, *_columns(new))
+        row = await self.conn.fetchrow(_LOCK, *_columns(unique))
+        assert row is not None
+        if row["count"] < len(unique):  # what was there is gone: the database is another than before
+            self._met.clear()
+            return await self.lock(unique)
+        self.now = row["now"]
+        self.after(partial(_remember, self._met, new))
 
     async def claim(self, ids: Sequence[UUID]) -> list[bool]:
         """Whether each of `ids` is met for the first time; neither a redelivery is, nor a second one among them."""
@@ -110,8 +125,19 @@ class Transaction:
         self._asked += [(cause, nth, task) for nth, task in enumerate(tasks)]
 
     def after(self, effect: Callable[[], object]) -> None:
-        """Do `effect` (count something) once the transaction has committed; a rolled-back one does nothing."""
+        """Do `effect` (count something) once the transaction has committed; a rolled-back one does nothing.
+
+        One that fails is logged: what was committed is not undone by a figure, nor to be done again.
+        """
         self._after.append(effect)
+
+    def _done(self) -> None:
+        for effect in self._after:
+            try:
+                effect()
+            except Exception:
+                log.exception("what follows a commit failed")
+        self._after.clear()  # they hold what holds this: a batch would stay in memory until the next collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +149,8 @@ class Database:
     """Set when events were written: wakes the relay of this process without a round trip."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when tasks were written: wakes the worker of this process."""
+    met: set[Key] = field(default_factory=set)
+    """Campaigns whose row is committed: rows of campaigns are never deleted."""
 
     @property
     def source(self) -> str:
@@ -134,14 +162,13 @@ class Database:
         async with self.pool.acquire() as conn:
             async with conn.transaction():
                 now = await conn.fetchval("SELECT clock_timestamp()")
-                tx = Transaction(conn, self.source, now)
+                tx = Transaction(conn, self.source, now, self.met)
                 yield tx
                 await event_log.write(conn, tx._said, self.source, self.signer)
                 await self._ask(tx)
                 crashpoint(Point.COMMIT)
             crashpoint(Point.COMMITTED)
-            for effect in tx._after:
-                effect()
+            tx._done()
             if tx._said:
                 self.committed.set()
             if tx._asked:
@@ -158,3 +185,14 @@ class Database:
         ]  # fmt: skip
         if rows:
             await tx.conn.execute(_TASK, *zip(*rows, strict=True))
+
+
+def _columns(keys: Iterable[Key]) -> tuple[list[str], list[UUID]]:
+    keys = list(keys)
+    return [key.tenant for key in keys], [key.campaign for key in keys]
+
+
+def _remember(met: set[Key], keys: set[Key]) -> None:
+    if len(met) > KNOWN:
+        met.clear()
+    met |= keys

@@ -8,7 +8,18 @@ from contracts.event import Meta
 from contracts.executor import RecipientSuppressed
 from contracts.inbound import ContactEventReported, MailEvent, RecipientEventReported
 from contracts.plan import Plan
-from monitor.domain.state import COUNTS, LOST, OPENED_BY_MACHINE, REPORTED, Recipient, Shared, Watch, Wave, wave_key
+from monitor.domain.state import (
+    COUNTS,
+    LOST,
+    OPENED_BY_MACHINE,
+    REPORTED,
+    Recipient,
+    Shared,
+    Watch,
+    Wave,
+    changed,
+    wave_key,
+)
 
 
 def reported(state: Watch, shared: Shared, report: RecipientEventReported) -> tuple[Watch, Shared, str | None]:
@@ -26,7 +37,7 @@ def _counted(state: Watch, shared: Shared, recipient: str, kind: str) -> tuple[W
     known = shared.recipients.get(recipient, Recipient())
     if kind in known.kinds:
         return state, shared, None
-    shared = shared.with_recipient(recipient, replace(known, kinds=known.kinds | {kind}))
+    shared = shared.with_recipient(recipient, Recipient(known.domain, known.wave, known.kinds | {kind}))
     if known.wave is None:
         return state, shared, None
     wave = _with_kind(state.waves[known.wave], known, kind)
@@ -64,7 +75,7 @@ def recorded(
             continue
         known = replace(known, wave=key, domain=effect.recipient_domain)
         shared = shared.with_recipient(effect.recipient_hash, known)
-        wave = replace(wave, sent=wave.sent + 1, sent_by=_one_more(wave.sent_by, known.domain, True))
+        wave = replace(wave, sent=wave.sent + 1, sent_by=_one_more(wave.sent_by, known.domain))
         met = replace(known, kinds=frozenset())
         for kind in sorted(known.kinds):
             if kind.startswith("contact."):
@@ -81,23 +92,26 @@ def _with_kind(wave: Wave, recipient: Recipient, kind: str) -> Wave:
     """`wave` with one more of `kind`. A mail's fate is reported once, and a mail that is lost was not delivered."""
     before = recipient.kinds
     was_lost, is_lost = bool(before & LOST), kind in LOST
-    counts = {**wave.counts}
+    changes: dict[str, object] = {}
+    counts = wave.counts
     if kind != MailEvent.DELIVERED or not was_lost:
-        counts[kind] = counts.get(kind, 0) + 1
+        counts = {**counts, kind: counts.get(kind, 0) + 1}
     if is_lost and not was_lost and MailEvent.DELIVERED in before:
-        counts[MailEvent.DELIVERED] -= 1
-    return replace(
-        wave,
-        counts={one: count for one, count in counts.items() if count},
-        reported=wave.reported + (kind in REPORTED and not before & REPORTED),
-        lost=wave.lost + (is_lost and not was_lost),
-        bounced_by=_one_more(wave.bounced_by, recipient.domain, kind == MailEvent.BOUNCED_HARD),
-        complained_by=_one_more(wave.complained_by, recipient.domain, kind == MailEvent.COMPLAINED),
-    )
+        counts = {**counts, MailEvent.DELIVERED: counts[MailEvent.DELIVERED] - 1}
+        counts = {one: count for one, count in counts.items() if count}
+    if kind in REPORTED and not before & REPORTED:
+        changes["reported"] = wave.reported + 1
+    if is_lost and not was_lost:
+        changes["lost"] = wave.lost + 1
+    if kind == MailEvent.BOUNCED_HARD:
+        changes["bounced_by"] = _one_more(wave.bounced_by, recipient.domain)
+    if kind == MailEvent.COMPLAINED:
+        changes["complained_by"] = _one_more(wave.complained_by, recipient.domain)
+    return changed(wave, counts=counts, **changes)
 
 
-def _one_more(parts: Mapping[str, int], of: str, counts: bool) -> Mapping[str, int]:
-    return {**parts, of: parts.get(of, 0) + 1} if counts else parts
+def _one_more(parts: Mapping[str, int], of: str) -> Mapping[str, int]:
+    return {**parts, of: parts.get(of, 0) + 1}
 
 
 def _counts(plan: Plan, kind: str) -> bool:

@@ -21,10 +21,10 @@ def fired(wave: Wave, plan: Plan) -> tuple[Wave, tuple[Event, ...]]:
     """
     events: list[Event] = []
     for rule in plan.policy.triggers:
-        if rule.trigger is Trigger.WAVE_REPORTED or rule.id in wave.fired:
+        if rule.trigger is Trigger.WAVE_REPORTED or wave.sent < rule.minimum or rule.id in wave.fired:
             continue
         count, of = figure(rule, wave)
-        if wave.sent < rule.minimum or rates.rate(count, of) <= rule.threshold:
+        if rates.rate(count, of) <= rule.threshold:
             continue
         paused = wave.paused or rule.response in (Response.PAUSE, Response.ESCALATE)
         wave = replace(wave, fired=tuple(sorted((*wave.fired, rule.id))), paused=paused)
@@ -37,9 +37,12 @@ def verdict(wave: Wave, plan: Plan, due: bool) -> tuple[Wave, tuple[Event, ...]]
 
     None while a trigger holds the wave. None on silence either: after the deadline it waits for the rule's minimum.
     """
-    wave = replace(wave, overdue=wave.overdue or due)
+    if due and not wave.overdue:
+        wave = replace(wave, overdue=True)
+    if not wave.done or wave.judged:
+        return wave, ()
     rule = next((one for one in plan.policy.triggers if one.trigger is Trigger.WAVE_REPORTED), None)
-    if not wave.done or wave.judged or rule is None:
+    if rule is None:
         return wave, ()
     enough = plan.policy.waves.verdict_share * wave.sent
     if wave.reported < (min(enough, max(1, rule.minimum)) if wave.overdue else enough):

@@ -1,10 +1,10 @@
 """What the monitor remembers of a campaign."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from chassis.decision import TaskBody
@@ -73,7 +73,19 @@ class Purse:
     currency: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+V = TypeVar("V")
+
+
+def changed(value: V, **changes: object) -> V:
+    """`dataclasses.replace`, several times as fast: it takes over all fields at once. Each report changes a watch."""
+    if not changes.keys() <= value.__dict__.keys():
+        raise TypeError(f"{type(value).__name__} has not all of {', '.join(changes)}")
+    copy = object.__new__(type(value))
+    copy.__dict__.update(value.__dict__, **changes)
+    return copy
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wave:
     """Counts of one wave, each a recipient once; `sent_by`, `bounced_by` and `complained_by` by domain.
 
@@ -126,7 +138,7 @@ class Clock:
     rate: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Watch:
     """Everything about one campaign but its recipients."""
 
@@ -159,12 +171,12 @@ class Watch:
     finished: str | None = None
 
     def with_wave(self, key: str, wave: Wave) -> "Watch":
-        return replace(self, waves={**self.waves, key: wave})
+        return changed(self, waves={**self.waves, key: wave})
 
     def hearing(self, source: Source, at: datetime) -> "Watch":
         """`source` reported at `at`; what comes late changes nothing."""
         known = self.heard.get(source)
-        return self if known and known >= at else replace(self, heard={**self.heard, source: at})
+        return self if known and known >= at else changed(self, heard={**self.heard, source: at})
 
     @property
     def spent_micros(self) -> int:
