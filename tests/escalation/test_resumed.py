@@ -1,4 +1,4 @@
-"""A halted campaign goes on by one decision: whatever else people were asked about that halt is no question any more.
+"""A campaign halts, or goes on by one decision: whatever else people were asked before is no question any more.
 
 Which topic is read first never matters: the event names each trigger and decision.
 """
@@ -9,7 +9,7 @@ import pytest
 
 from contracts.actions import ActionProposed
 from contracts.escalation import ActionDenied, CaseOpened, CaseResolved, CaseWithdrawn, VoteRefused
-from contracts.executor import CampaignResumed, KillScope, KillSwitchChanged
+from contracts.executor import CampaignHalted, CampaignResumed, KillScope, KillSwitchChanged
 from escalation.commands import Choice, DecideCase
 from escalation.domain.state import Case, Reason, Status
 from tests.builders import meta, proposed
@@ -21,6 +21,13 @@ def resumed(*closes: UUID, by: UUID | None = None) -> CampaignResumed:
     return CampaignResumed(
         plan_version=1, decision_id=by or uuid4(), grant_id=uuid4(), fence=1, remaining=3, closes=closes
     )
+
+
+def halted_since(*closes: UUID) -> CampaignHalted:
+    return CampaignHalted(
+        plan_version=1, because="paused_by_person", trigger_id=None, actor="sam", fence=1, sent=0, remaining=3,
+        closes=closes,
+    )  # fmt: skip
 
 
 def halted(story: Story, name: str) -> tuple[UUID, ActionProposed]:
@@ -100,10 +107,10 @@ def test_a_trigger_that_is_read_after_its_halt_is_over_asks_nobody() -> None:
     story.tell(early)
     assert story.tell(resumed(late.event_id)) is Reason.WITHDRAWN
     assert story.one(ActionDenied).decision_id == early.decision_id
-    assert story.tell(fired(), cause=late) is Reason.HALT_OVER
+    assert story.tell(fired(), cause=late) is Reason.NO_QUESTION
     assert not story.said
     late_option = option(story.plans[1], late.event_id, "bb")
-    assert story.tell(late_option) is Reason.HALT_OVER
+    assert story.tell(late_option) is Reason.NO_QUESTION
     assert story.one(ActionDenied).because == "campaign_resumed"
     assert {outcome(story, early), outcome(story, late_option)} == {"denied"}
 
@@ -127,15 +134,38 @@ def test_what_the_kill_switch_kept_back_is_not_asked_about_afterwards() -> None:
     assert story.one(ActionDenied).because == "campaign_resumed"
 
 
-@pytest.mark.parametrize("closes", [(), (UUID(int=1),)])
-def test_what_was_not_asked_about_this_halt_stays(closes: tuple[UUID, ...]) -> None:
+@pytest.mark.parametrize(("closes", "reason"), [((), Reason.NOTED), ((UUID(int=1),), Reason.NO_QUESTION)])
+def test_what_was_not_asked_about_this_halt_stays(closes: tuple[UUID, ...], reason: Reason) -> None:
     story = planned()
     story.tell(uncertain())
     story.tell(proposed(story.plans[1]))
-    assert story.tell(resumed(*closes)) is Reason.HALT_OVER
+    assert story.tell(resumed(*closes)) is reason
     assert not story.said
     assert story.state is not None
     assert {case.status for case in story.state.cases.values()} == {Status.OPEN}
+
+
+def test_what_was_asked_before_a_halt_is_withdrawn_by_it() -> None:
+    story, asked = planned(), proposed(planned().plans[1])
+    story.tell(asked)
+    assert story.tell(halted_since(asked.decision_id)) is Reason.WITHDRAWN
+    assert story.one(CaseWithdrawn).because == story.one(ActionDenied).because == "campaign_halted"
+    assert story.vote(asked, who()) is Reason.CASE_CLOSED
+
+
+def test_a_proposal_that_is_read_after_the_halt_that_voids_it_asks_nobody() -> None:
+    story, late = planned(), proposed(planned().plans[1])
+    story.tell(halted_since(late.decision_id))
+    assert story.tell(late) is Reason.NO_QUESTION
+    assert story.one(ActionDenied).because == "campaign_halted"
+
+
+def test_a_halt_that_voids_nothing_changes_nothing() -> None:
+    story = planned()
+    story.tell(proposed(story.plans[1]))
+    before = story.state
+    assert story.tell(halted_since()) is Reason.NOTED
+    assert story.state == before
 
 
 async def test_the_door_says_why_a_withdrawn_case_takes_no_vote(desk: Desk) -> None:

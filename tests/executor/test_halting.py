@@ -519,5 +519,29 @@ def test_a_stop_that_was_offered_before_the_campaign_went_on_stops_nothing() -> 
     stop = story.option("stop")
     story.tell(grant(story.option("resume_all")))
     story.tell(grant(stop))
-    assert story.last(ActionRefused).because == "used_or_denied"
+    assert story.last(ActionRefused).because == "not_halted"
     assert story.campaign.running
+
+
+def test_a_halt_closes_what_was_asked_before_it() -> None:
+    story = Story()
+    before = story.proposed()
+    story.tell(pause())
+    assert story.last(CampaignHalted).closes == (before.decision_id,)
+    story.tell(denial(before, "campaign_halted"))
+    assert story.campaign.running
+    story.tell(resume())
+    story.tell(planned(story))
+    again = story.last(ActionProposed)
+    assert again.decision_id != before.decision_id
+    story.tell(grant(again))
+    assert (story.last(CampaignResumed).decision_id, story.last(CampaignResumed).closes) == (again.decision_id, ())
+
+
+def test_a_trigger_that_halts_is_no_question_of_the_past() -> None:
+    story = Story().halted()
+    assert story.said(CampaignHalted)[0].closes == ()
+    fresh = [one.decision_id for one in story.said(ActionProposed)[1:]]
+    story.tell(other_plan())
+    first = story.said(CampaignHalted)[0].trigger_id
+    assert set(story.last(CampaignHalted).closes) == {first, *fresh}

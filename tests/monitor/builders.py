@@ -99,7 +99,14 @@ def launched() -> CampaignLaunched:
 
 def halted(actor: str | None = None) -> CampaignHalted:
     return CampaignHalted(
-        plan_version=1, because="bounces", trigger_id=None, actor=actor, fence=1, sent=240, remaining=348
+        plan_version=1,
+        because="bounces",
+        trigger_id=None,
+        actor=actor,
+        fence=1,
+        sent=240,
+        remaining=348,
+        closes=(),
     )
 
 

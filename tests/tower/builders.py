@@ -90,7 +90,14 @@ def went_well(wave: int) -> TriggerFired:
 
 def halted() -> CampaignHalted:
     return CampaignHalted(
-        plan_version=1, because="hard_bounces", trigger_id=SECOND, actor=None, fence=1, sent=3, remaining=2
+        plan_version=1,
+        because="hard_bounces",
+        trigger_id=SECOND,
+        actor=None,
+        fence=1,
+        sent=3,
+        remaining=2,
+        closes=(),
     )
 
 

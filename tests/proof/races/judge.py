@@ -17,7 +17,7 @@ CREATE TABLE intent (campaign uuid, effect uuid, grant_id uuid, dispatched_at ti
 CREATE TABLE said (service text, id bigint, campaign uuid, step int, type text, body jsonb, PRIMARY KEY (service, id));
 CREATE TABLE approvable (campaign uuid, decision uuid, content_hash text, recipient text, digest text);
 CREATE TABLE flags (campaign uuid, step int, halted boolean, killed boolean, over boolean, cut_off boolean, plan int,
-                    PRIMARY KEY (campaign, step));
+                    told int, PRIMARY KEY (campaign, step));
 CREATE TABLE revoked (campaign uuid, grant_id uuid, step int);
 CREATE VIEW cleared AS
 SELECT campaign, step, id, (body->>'grant_id')::uuid AS grant_id, (body->>'decision_id')::uuid AS decision,
@@ -40,9 +40,11 @@ SELECT $1, $2,
                      ORDER BY id DESC LIMIT 1), false),
        coalesce((SELECT (body->>'engaged')::boolean FROM own WHERE type = 'KillSwitchChanged'
                   ORDER BY id DESC LIMIT 1), false),
-       EXISTS (SELECT 1 FROM own WHERE type = 'CampaignFinished'), $4, $5
+       EXISTS (SELECT 1 FROM own WHERE type = 'CampaignFinished'), $4, $5, $6
 """
-"""$3 is the last row of escalation's log that the executor has heard: what it says and was told, not what it keeps."""
+"""$3 is the last row of escalation's log that the executor has heard: what it says and was told, not what it keeps.
+
+$6 is the last row of the executor's log that escalation has heard of its work."""
 REVOKED = """
 INSERT INTO revoked
 SELECT campaign, (body->>'grant_id')::uuid, $2 FROM said
@@ -90,7 +92,7 @@ def _granted(
 def _flags(
     step: int, halted: bool = False, killed: bool = False, over: bool = False, cut_off: bool = False, plan: int = 1
 ) -> str:
-    return f"INSERT INTO flags VALUES ({RACE}, {step}, {halted}, {killed}, {over}, {cut_off}, {plan});"
+    return f"INSERT INTO flags VALUES ({RACE}, {step}, {halted}, {killed}, {over}, {cut_off}, {plan}, 0);"
 
 
 INVARIANTS: Sequence[Invariant] = (
@@ -213,7 +215,12 @@ INVARIANTS: Sequence[Invariant] = (
         SELECT c.* FROM cleared AS c
           JOIN flags AS before ON (before.campaign, before.step) = (c.campaign, c.step - 1)
           JOIN flags AS after ON (after.campaign, after.step) = (c.campaign, c.step)
-         WHERE (c.verb <> 'cancel' AND before.cut_off AND after.cut_off) OR c.plan_version < before.plan
+         WHERE c.plan_version < before.plan
+            OR (c.verb <> 'cancel' AND before.cut_off AND after.cut_off
+                AND NOT EXISTS (SELECT FROM said AS released  -- and engaged again, both within this step
+                                 WHERE (released.campaign, released.service) = (c.campaign, 'executor')
+                                   AND released.type = 'KillSwitchChanged' AND NOT (released.body->>'engaged')::boolean
+                                   AND released.id > before.told AND released.id <= after.told))
         """,
         _RACE + _granted() + _flags(0, plan=2) + _flags(1, plan=2),
     ),

@@ -16,6 +16,7 @@ from contracts.briefing import PlanIssued
 from contracts.catalogue import BY_TYPE
 from contracts.escalation import ActionCleared
 from contracts.event import CampaignId, Fact
+from contracts.executor import KillSwitchChanged
 from contracts.framing import digest, f
 from contracts.plan import Asking, Authority, Deadlines, HoldEnd, TimedHold, Waves
 from tests.builders import brief, meta, plan_issued, policy
@@ -195,7 +196,9 @@ async def observe(race: Race, report: Report) -> None:
     known = await race.arena.escalation.pool.fetchrow(_CUT_OFF, race.campaign)
     assert known is not None
     heard = race.heard.get(("executor", ActionCleared.topic), 0)
-    await race.arena.judge.execute(judge.FLAGS, race.campaign, race.step, heard, known["cut_off"], known["plan"] or 0)
+    told = race.heard.get(("escalation", KillSwitchChanged.topic), 0)
+    flags = (race.campaign, race.step, heard, known["cut_off"], known["plan"] or 0, told)
+    await race.arena.judge.execute(judge.FLAGS, *flags)
     await race.arena.judge.execute(judge.REVOKED, race.campaign, race.step, heard)
 
 

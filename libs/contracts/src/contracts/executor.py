@@ -151,6 +151,8 @@ class CampaignHalted(WorkEventBase):
     fence: Count
     sent: Count
     remaining: Count
+    closes: tuple[UUID, ...]
+    """Triggers and decisions that people were asked about before, and need not answer any more."""
 
 
 class CampaignResumed(WorkEventBase):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from chassis.decision import Decision, Loaded, Message, Task, TaskFailed
 from contracts.actions import ActionProposed, ActionReconciled, ActionUncertain
@@ -9,13 +10,13 @@ from contracts.briefing import PlanIssued
 from contracts.decision import Approver, ApproverKind
 from contracts.escalation import CaseKind, CaseNotified, ClearanceRevoked, HoldPlaced, HoldReleased, Need
 from contracts.event import Event, Meta, Severity
-from contracts.executor import CampaignFinished, CampaignResumed, KillSwitchChanged
+from contracts.executor import CampaignFinished, CampaignHalted, CampaignResumed, KillSwitchChanged
 from contracts.monitor import TriggerFired
 from contracts.plan import Plan, Response
 from escalation.commands import AcknowledgeCase, DecideCase, RevokeClearance, SettleCase
 from escalation.domain import cases, proposals
 from escalation.domain.opening import Here, Occasion, Ruling, case_of, looked_at, new_case, opened
-from escalation.domain.rulings import CAMPAIGN_RESUMED, denied, ended
+from escalation.domain.rulings import CAMPAIGN_HALTED, CAMPAIGN_RESUMED, denied, ended
 from escalation.domain.state import (
     CaseDeadline,
     Escalation,
@@ -52,8 +53,10 @@ def decide(here: Loaded[Escalation, Shared], message: Message, directory: Direct
             return _on_uncertain(on, state, uncertain)
         case ActionReconciled() as settled:
             return _on_reconciled(state, settled, now)
-        case CampaignResumed() as resumed:
-            return _on_resumed(state, resumed, now)
+        case CampaignHalted(closes=closes):
+            return _on_closing(state, closes, CAMPAIGN_HALTED, now)
+        case CampaignResumed(closes=closes):
+            return _on_closing(state, closes, CAMPAIGN_RESUMED, now)
         case CampaignFinished():
             after, events = cases.withdrawn(replace(state, over=True), state.cases.values(), "campaign_finished", now)
             return Decision(Reason.WITHDRAWN if events else Reason.CAMPAIGN_OVER, after, tuple(events))
@@ -131,7 +134,7 @@ def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta
     if fired.response not in ASKING or state.over:
         return Decision(Reason.NOTED, on.here.state)
     if meta.event_id in state.no_question:
-        return Decision(Reason.HALT_OVER, state)
+        return Decision(Reason.NO_QUESTION, state)
     plan = on.plan(fired.plan_version)
     case_id = case_of(meta.event_id)
     if case_id in state.cases:
@@ -152,19 +155,21 @@ def _on_trigger(on: Occasion, state: Escalation, fired: TriggerFired, meta: Meta
     return opened(on, replace(state, early_options=left), case)
 
 
-def _on_resumed(state: Escalation, resumed: CampaignResumed, now: datetime) -> Ruling:
-    """What else people were asked about that halt is no question any more.
+def _on_closing(state: Escalation, closes: tuple[UUID, ...], because: str, now: datetime) -> Ruling:
+    """What people were asked about the campaign as it was is no question any more.
 
-    The event names each trigger and decision, because no order of arrival tells a later halt's from this one's.
+    Each trigger and decision is named, because no order of arrival tells a later question from an earlier one.
     """
-    state = replace(state, no_question=(*state.no_question, *resumed.closes))
-    asked = [case for case in state.cases.values() if case.subject_id in resumed.closes]
-    after, events = cases.withdrawn(state, asked, CAMPAIGN_RESUMED, now)
-    early = [one for trigger in resumed.closes for one in state.early_options.get(trigger, ())]
-    events += [denied(state.proposals[one], None, CAMPAIGN_RESUMED) for one in early]
-    left = {trigger: some for trigger, some in after.early_options.items() if trigger not in resumed.closes}
+    if not closes:
+        return Decision(Reason.NOTED, state)
+    state = replace(state, no_question={**state.no_question, **dict.fromkeys(closes, because)})
+    asked = [case for case in state.cases.values() if case.subject_id in closes]
+    after, events = cases.withdrawn(state, asked, because, now)
+    early = [one for trigger in closes for one in state.early_options.get(trigger, ())]
+    events += [denied(state.proposals[one], None, because) for one in early]
+    left = {trigger: some for trigger, some in after.early_options.items() if trigger not in closes}
     after = ended(replace(after, early_options=left), *early)
-    return Decision(Reason.WITHDRAWN if events else Reason.HALT_OVER, after, tuple(events))
+    return Decision(Reason.WITHDRAWN if events else Reason.NO_QUESTION, after, tuple(events))
 
 
 def _on_uncertain(on: Occasion, state: Escalation, uncertain: ActionUncertain) -> Ruling:

@@ -123,9 +123,9 @@ def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
     if state.over:
         over = rulings.denied(proposal, None, "campaign_finished")
         return Decision(Reason.CAMPAIGN_OVER, rulings.ended(state, proposal.decision_id), (over,))
-    if {proposal.decision_id, proposal.action.answers} & set(state.no_question):
-        no = rulings.denied(proposal, None, rulings.CAMPAIGN_RESUMED)
-        return Decision(Reason.HALT_OVER, rulings.ended(state, proposal.decision_id), (no,))
+    if because := _no_question(state, proposal):
+        no = rulings.denied(proposal, None, because)
+        return Decision(Reason.NO_QUESTION, rulings.ended(state, proposal.decision_id), (no,))
     match ruling.verdict:
         case Verdict.CLEARED:
             return _cleared(state, proposal, issued.plan, ruled, on.now)
@@ -141,6 +141,13 @@ def _ruled(on: Occasion, state: Escalation, proposal: ActionProposed) -> Ruling:
             held = HoldPlaced(because=ruling.because, decision_id=proposal.decision_id, until=None)
             again = Task(RuleAgain(decision_id=proposal.decision_id), on.now + LOOK_AGAIN)
             return Decision(Reason.HELD, state, (held,), (again,) if ruling.because == KILL_SWITCH else ())
+
+
+def _no_question(state: Escalation, proposal: ActionProposed) -> str | None:
+    """Why the campaign has gone past what `proposal` asks; None where it has not."""
+    trigger = proposal.action.answers
+    because = state.no_question.get(proposal.decision_id)
+    return because or (state.no_question.get(trigger) if trigger else None)
 
 
 def _difference(on: Occasion, state: Escalation, proposal: ActionProposed) -> Difference | None:

@@ -12,8 +12,8 @@ from contracts.plan import Plan
 from escalation.domain.state import Escalation
 from policy.rule import TIMED_HOLD
 
-CAMPAIGN_RESUMED = "campaign_resumed"
-"""Why what people were asked about a halt is no question any more: the campaign goes on by another decision."""
+CAMPAIGN_HALTED, CAMPAIGN_RESUMED = "campaign_halted", "campaign_resumed"
+"""Why something is no question any more: it was asked before the halt, or the campaign went on by another decision."""
 
 
 def grant_of(decision: UUID) -> UUID:

@@ -28,7 +28,7 @@ class Reason(StrEnum):
     HOLD_ENDED = "hold_ended"
     KNOWN = "known"
     CAMPAIGN_OVER = "campaign_over"
-    HALT_OVER = "halt_over"
+    NO_QUESTION = "no_question"
     NOTED = "noted"
     NOTIFIED = "notified"
     NOT_LOOKED_AT = "not_looked_at"
@@ -139,8 +139,8 @@ class Escalation:
     missing_plans: tuple[int, ...] = ()
     """Versions that something waits for since a minute or longer: the hold `plan_missing` lasts until all are read."""
     over: bool = False
-    no_question: tuple[UUID, ...] = ()
-    """Triggers and decisions of halts that are over: nobody is asked about them any more."""
+    no_question: Mapping[UUID, str] = field(default_factory=dict)
+    """Triggers and decisions that nobody is asked about any more, and why."""
 
 
 class Approved(NamedTuple):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import TypeAlias
+from uuid import UUID
 
 from chassis.decision import Decision, Loaded
 from contracts.briefing import PlanIssued
@@ -44,6 +45,18 @@ def step_done(state: Campaign, step: str, verified: str) -> tuple[Campaign, tupl
         return state, ()
     event = StepCompleted(plan_version=state.plan_version, step=step, verified=verified)
     return replace(state, steps={**state.steps, step: "done"}), (event,)
+
+
+def closed(state: Campaign, but: UUID | None = None) -> tuple[Campaign, tuple[UUID, ...]]:
+    """Whatever people are asked about the campaign, `but` for one decision, is no question any more."""
+    others = [
+        decision
+        for decision, one in state.proposals.items()
+        if decision != but and one.state in ("pending", "superseded")
+    ]
+    over = {decision: replace(state.proposals[decision], state="over") for decision in others}
+    after = replace(state, proposals={**state.proposals, **over}, asked_about=())
+    return after, (*state.asked_about, *others)
 
 
 def finished(state: Campaign, outcome: CampaignOutcome, because: str) -> tuple[Campaign, tuple[Event, ...]]:

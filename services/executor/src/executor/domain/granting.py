@@ -16,7 +16,7 @@ from contracts.escalation import (
 from contracts.event import Event, Signature
 from contracts.executor import CampaignLaunched, CampaignOutcome, CampaignResumed
 from executor.domain.checklist import checklist
-from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done
+from executor.domain.flow import Here, Ruling, closed, dispatch_of, finished, plan_of, step_done
 from executor.domain.proposing import CANCEL
 from executor.domain.sending import cut, executed
 from executor.domain.state import Campaign, Proposal, Reason, Sending
@@ -53,11 +53,12 @@ def _why_refused(
         return "unknown_decision"
     if not state.running:
         return "campaign_finished"
-    if proposal.state != "pending":
+    if proposal.state not in ("pending", "over"):
         return "used_or_denied"
-    if grant.action.verb != CANCEL and proposal.halts != state.halts:
+    over = proposal.state == "over"
+    if (over or grant.action.verb != CANCEL) and proposal.halts != state.halts:
         return "halted_since"
-    if grant.action.verb != CANCEL and proposal.option != "send" and state.halt is None:
+    if over or (grant.action.verb != CANCEL and proposal.option != "send" and state.halt is None):
         return "not_halted"
     if grant.expires_at <= now:
         return "expired"
@@ -133,30 +134,25 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
 
 
 def _resumed(state: Campaign, proposal: Proposal, grant: ActionCleared) -> tuple[Campaign, CampaignResumed]:
-    """It goes on: whatever else people are asked about this halt is no question any more."""
-    others = [
-        decision
-        for decision, one in state.proposals.items()
-        if decision != proposal.decision_id and one.state in ("pending", "superseded")
-    ]
+    """It goes on, by this one decision."""
+    state, closes = closed(state, but=proposal.decision_id)
     event = CampaignResumed(
         plan_version=state.plan_version,
         decision_id=proposal.decision_id,
         grant_id=grant.grant_id,
         fence=state.fence,
         remaining=proposal.recipients,
-        closes=(*state.asked_about, *others),
+        closes=closes,
     )
-    over = {decision: replace(state.proposals[decision], state="over") for decision in others}
-    return replace(state, proposals={**state.proposals, **over}, halt=None, asked_about=()), event
+    return replace(state, halt=None), event
 
 
 def denied(state: Campaign, ruling: ActionDenied) -> Ruling:
     proposal = state.proposals.get(ruling.decision_id)
-    if proposal is None or proposal.state != "pending":
+    if proposal is None or proposal.state not in ("pending", "over"):
         return Decision(Reason.KNOWN, state)
     state = replace(state, proposals={**state.proposals, ruling.decision_id: replace(proposal, state="denied")})
-    if proposal.option != "send" or not state.running:
+    if proposal.state == "over" or proposal.option != "send" or not state.running:
         return Decision(Reason.DENIED, state)
     outcome = CampaignOutcome.EXPIRED if ruling.because == "expired" else CampaignOutcome.CANCELLED
     state, events = finished(state, outcome, f"approval_{ruling.because}")

@@ -12,7 +12,7 @@ from contracts.executor import CampaignHalted, CampaignOutcome, StepFailed
 from contracts.monitor import TriggerFired
 from executor.commands import PauseCampaign
 from executor.domain import proposing
-from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of
+from executor.domain.flow import Here, Ruling, closed, dispatch_of, finished, plan_of
 from executor.domain.state import Campaign, Halt, Reason
 from executor.effects import AbandonPlanned, AssembleOptions, OptionsAssembled, SetGuard
 
@@ -33,14 +33,16 @@ def triggered(here: Here, state: Campaign, fired: TriggerFired, meta: Meta) -> R
         and one.count / one.of >= BLAMED_SHARE
         and one.value not in state.left_out
     )
-    state = replace(state, asked_about=(*state.asked_about, meta.event_id))
     if state.halt is not None:
         trigger = state.halt.trigger_id or meta.event_id
         blamed = tuple(dict.fromkeys((*state.halt.blamed, *bad)))
-        state = replace(state, halt=replace(state.halt, trigger_id=trigger, blamed=blamed))
+        asked_about = (*state.asked_about, meta.event_id)
+        state = replace(state, halt=replace(state.halt, trigger_id=trigger, blamed=blamed), asked_about=asked_about)
         return Decision(Reason.HALTED_ALREADY, state, (), (Task(_options(state, meta.event_id, blamed)),))
     halt = halted(here, state, fired.rule, trigger=meta.event_id, blamed=bad)
-    return replace(halt, tasks=(Task(_options(state, meta.event_id, bad)),))
+    assert halt.state is not None
+    state = replace(halt.state, asked_about=(meta.event_id,))
+    return replace(halt, state=state, tasks=(Task(_options(state, meta.event_id, bad)),))
 
 
 def _options(state: Campaign, trigger: UUID | None, bad: tuple[str, ...]) -> AssembleOptions:
@@ -142,6 +144,7 @@ def halted(
     """Nothing more leaves, and whatever was proposed before is stale; `after` are the events that led here."""
     fence = state.fence + 1
     send = state.sending
+    state, closes = closed(state)
     event = CampaignHalted(
         plan_version=state.plan_version,
         because=because,
@@ -150,6 +153,7 @@ def halted(
         fence=fence,
         sent=state.sent_before + (send.succeeded + send.unknown if send else 0),
         remaining=send.left if send else 0,
+        closes=closes,
     )
     state = replace(
         state, fence=fence, halt=Halt(because=because, trigger_id=trigger, blamed=blamed), halts=state.halts + 1

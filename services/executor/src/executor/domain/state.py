@@ -128,7 +128,7 @@ class Proposal:
     option: str
     title: str
     state: str = "pending"
-    """pending, granted, denied, superseded by another, or over: the halt it was about is."""
+    """pending, granted, denied, superseded by another, or over: nobody need decide it any more."""
     grant_id: UUID | None = None
     without: tuple[str, ...] = ()
     """Domains that it leaves out."""
@@ -202,7 +202,7 @@ class Campaign:
     halts: int = 0
     """How often the campaign was halted so far."""
     asked_about: tuple[UUID, ...] = ()
-    """The triggers that called for people since it last went on."""
+    """The triggers of the halt it is in: people are asked about each."""
     left_out: tuple[str, ...] = ()
     """Domains that a person chose to go on without."""
     holds: tuple[str, ...] = ()
