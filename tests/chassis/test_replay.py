@@ -85,6 +85,7 @@ async def test_a_new_cluster_gets_all_that_was_said_and_nobody_does_anything_twi
     for program, marked in ((counter, 120), (hearer, 0)):
         done = program.run("replay")
         assert f'"marked": {marked}' in done.stdout, done.stdout + done.stderr
+        assert '"since": "' in done.stdout
 
     with counter.running(), hearer.running():
         await reached(hears, HEARD, 120)

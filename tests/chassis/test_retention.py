@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -11,14 +12,19 @@ from pydantic import ValidationError
 
 from chassis import horizon
 from chassis.postgres import Database
-from chassis.replay import Span, within
+from chassis.replay import Span, replay, within
 from chassis.retention import Retention, Rounds, TooShort, begin, settle
 from contracts.catalogue import READS, TOPICS, readers_of
+from contracts.executor import StepCompleted
+from contracts.monitor import TriggerCleared
 from handrail.local import topics
+from handrail.local.kafka import Kafka
 from handrail.local.sources import Infrastructure
 from tests.chassis.counting import Settings
+from tests.chassis.programs import Program
 from tests.chassis.test_consumer import consumer, records, step
 from tests.chassis.test_pruning import aged, left, now
+from tests.chassis.test_replay import dsn, reached
 from tests.conftest import MakeDb
 from tests.proof.subscriptions import SUBSCRIPTIONS
 
@@ -137,6 +143,14 @@ async def test_nothing_is_said_again_that_a_reader_may_have_forgotten(db_for: Ma
         assert since is not None and timedelta() <= since - given < timedelta(seconds=30)
 
 
+async def test_a_replay_leaves_out_what_is_too_old(db_for: MakeDb, servers: Infrastructure) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("old"), step("young")))
+    await db.pool.execute("UPDATE event_log SET sent_at = logged_at")
+    await aged(db, "event_log", "logged_at", 61 * DAY, "id = 1")
+    assert (await replay(db, servers.kafka, Span(), None, MONTH.replay)).marked == 1
+
+
 @pytest.mark.parametrize(
     ("retention", "segment", "refused"),
     [
@@ -162,6 +176,26 @@ async def test_a_service_that_reads_what_the_catalogue_does_not_know_of_does_not
     db = await db_for("briefing")
     with pytest.raises(ValueError, match="briefing reads other topics"):
         await begin(db, "127.0.0.1:1", MONTH, ["executor.work.v1"], [], keeps_claims=False)
+
+
+async def test_a_service_forgets_by_itself_and_one_that_would_do_so_too_soon_does_not_start(
+    own_kafka: Kafka, servers: Infrastructure, db_for: MakeDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = await db_for("chassis")
+    topics.apply(
+        own_kafka.bootstrap,
+        {StepCompleted.topic: 1, TriggerCleared.topic: 1},
+        settings={"retention.ms": "1000", "segment.ms": "1000"},
+    )
+    counter = Program("counting", own_kafka.bootstrap, await dsn(servers, db), tmp_path)
+    monkeypatch.setenv("COUNTING_RETENTION_DAYS", str(timedelta(seconds=1.9) / DAY))
+    refused = await asyncio.to_thread(counter.run, "run")
+    assert refused.returncode != 0 and "COUNTING_RETENTION_DAYS" in refused.stderr.splitlines()[-1]
+
+    monkeypatch.setenv("COUNTING_RETENTION_DAYS", str(timedelta(seconds=2) / DAY))
+    await db.pool.execute("INSERT INTO inbox VALUES (gen_random_uuid(), clock_timestamp() - interval '1 h')")
+    with counter.running():
+        await reached(db, "SELECT (count(*) = 0)::int FROM inbox", 1)
 
 
 def test_the_catalogue_knows_who_reads_what() -> None:

@@ -11,6 +11,8 @@ EXECUTOR = "services/executor/src/executor"
 ESCALATION = "services/escalation/src/escalation"
 BOUNDARIES = "tests/chassis/test_boundaries.py::"
 CONSUMER = "tests/chassis/test_consumer.py::"
+PRUNING = "tests/chassis/test_pruning.py::"
+RETENTION = "tests/chassis/test_retention.py::"
 GUARD = "tests/executor_effects/test_guard.py::"
 SENDING = "tests/executor_effects/test_sending.py::"
 RECOVERY = "tests/executor_effects/test_recovery.py::"
@@ -99,6 +101,46 @@ BUILDS = (
         then="                await tx.claim([one.fact.meta.event_id])\n"
         '                await dead_letters.keep(tx, one.raw, dead_letters.BEHIND, "behind an earlier one", key)\n',
         caught_by=f"{CONSUMER}test_what_waited_behind_a_dead_letter_is_applied_in_order_once_the_bug_is_mended",
+    ),
+    Build(
+        name="pruned as it was looked at",
+        breaks="an event that a replay makes unsent meanwhile goes and is never said",
+        file=f"{CHASSIS}/pruning.py",
+        now="""    SELECT id, logged_at FROM event_log WHERE id > $1 ORDER BY id LIMIT {BATCH}
+), gone AS (
+    DELETE FROM event_log AS e USING page
+     WHERE e.id = page.id AND e.logged_at < $2 AND e.sent_at < $3 AND e.topic = ANY($4::text[])
+""",
+        then="""    SELECT id, logged_at, sent_at, topic FROM event_log WHERE id > $1 ORDER BY id LIMIT {BATCH}
+), gone AS (
+    DELETE FROM event_log AS e USING page AS e2
+     WHERE e.id = e2.id AND e2.logged_at < $2 AND e2.sent_at < $3 AND e2.topic = ANY($4::text[])
+""",
+        caught_by=f"{PRUNING}test_an_event_that_is_made_unsent_while_it_goes_stays",
+    ),
+    Build(
+        name="a reader nobody heard of has read",
+        breaks="what a reader that was never there has not read goes",
+        file=f"{CHASSIS}/horizon.py",
+        now="committed[group].get(partition, 0) < end",
+        then="committed[group].get(partition, end) < end",
+        caught_by=f"{RETENTION}test_an_event_waits_for_each_of_its_readers",
+    ),
+    Build(
+        name="claims forgotten by age alone",
+        breaks="a group that is sent back to the first record does again what it has forgotten",
+        file=f"{CHASSIS}/retention.py",
+        now="            before = min(before, oldest - self.retention.log)\n",
+        then="            before = max(before, oldest - 10 * self.retention.met)\n",
+        caught_by=f"{RETENTION}test_a_claim_outlives_its_record_on_kafka",
+    ),
+    Build(
+        name="replay without a limit",
+        breaks="readers are told again what they have forgotten, and do it twice",
+        file=f"{CHASSIS}/replay.py",
+        now="    span = await within(db, span, most)\n",
+        then="    span = await within(db, span, None)\n",
+        caught_by=f"{RETENTION}test_a_replay_leaves_out_what_is_too_old",
     ),
     Build(
         name="parking left out",
