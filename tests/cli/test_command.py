@@ -169,3 +169,15 @@ def test_an_export_is_there_whole_or_not_at_all(home: Path) -> None:
         other = home / "other.jsonl"
         assert handrail("audit", "export", str(other), home=home, HANDRAIL_AUDIT_URL=door.url).code == 1
     assert not other.exists()
+
+
+def test_an_uploaded_list_names_the_campaigns_that_may_wait_for_it(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_text("email\n")
+    taken = {"audience": "people", "contacts": 600, "with_consent": 588, "content_hash": "ab" * 32}
+    with open_door() as door:
+        door.body = json.dumps({**taken, "waiting": [DECISION]}).encode()
+        ran = handrail("audience", "upload", "people", str(file), home=home, HANDRAIL_EXECUTOR_URL=door.url)
+    assert (ran.code, door.asked[0][:2], door.asked[0][3]) == (0, ("PUT", "/v1/audiences/people"), b"email\n")
+    assert "600 contacts, 588 with consent" in ran.out
+    assert f"handrail campaign status {DECISION}" in ran.out

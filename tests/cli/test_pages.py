@@ -92,6 +92,11 @@ def test_a_card_says_how_many_are_left_out() -> None:
     )
 
 
+def test_a_card_that_was_withdrawn_says_why() -> None:
+    closed = card(option(1)).model_copy(update={"status": "withdrawn", "withdrawn_because": "campaign_resumed"})
+    assert "medium withdrawn: campaign resumed" in text_of(cli_card.card(closed))
+
+
 def test_options_stand_side_by_side_and_say_once_what_they_share() -> None:
     shown = text_of(
         cli_card.card(card(option(1, recipients=333), option(2, recipients=348), option(3, confidence=0.4)))

@@ -174,6 +174,7 @@ async def test_the_door_says_why_a_withdrawn_case_takes_no_vote(desk: Desk) -> N
     answer = await desk.vote(shown)
     assert (answer.status_code, answer.json()["title"]) == (409, "case_closed")
     assert answer.json()["withdrawn_because"] == "campaign_resumed"
+    assert answer.json()["fix"].startswith("it was withdrawn (campaign resumed)")
     card = (await desk.get(f"/v1/cases/{shown['case_id']}")).json()
     assert (card["status"], card["withdrawn_because"]) == ("withdrawn", "campaign_resumed")
     assert (await desk.get("/v1/cases")).json()["cases"] == []

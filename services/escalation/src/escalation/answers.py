@@ -47,8 +47,14 @@ def reply(decision: Decision[Escalation, Shared]) -> Answer:
         return Answer(200, done.model_dump_json())
     status, fix = REFUSALS[reason]
     refusal = Refusal(title=reason, status=status, fix=fix)
-    if isinstance(decision.answer, ContentDiffers | Withdrawn):
-        refusal = refusal.model_copy(update=dict(decision.answer))
+    match decision.answer:
+        case ContentDiffers() as differs:
+            refusal = refusal.model_copy(update=dict(differs))
+        case Withdrawn(withdrawn_because=because):
+            fix = f"it was withdrawn ({because.replace('_', ' ')}): see GET /v1/cases for what is asked now"
+            refusal = refusal.model_copy(update={"fix": fix, "withdrawn_because": because})
+        case _:
+            pass
     return Answer(status, refusal.model_dump_json(exclude_none=True))
 
 
