@@ -23,6 +23,14 @@ SIGNER = Signer("escalation-1", KEY)
 VERIFIER = Verifier({f"{service}-1": KEY.public_key() for service in ("escalation", "audit")})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files stay whole when workers share the run; the stories share one system, and begin first: they take longest."""
+    for item in items:
+        folder, file = item.path.parent.name, str(item.path)
+        item.add_marker(pytest.mark.xdist_group("system" if folder == "system" else file))
+    items.sort(key=lambda item: item.path.parent.name != "system")
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Infrastructure]:
     """Real servers; nothing here must survive a power cut, so PostgreSQL need not fsync.
