@@ -1,7 +1,7 @@
 """The chain on a real database: every record once, nothing changed, and what comes out proves itself."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -166,7 +166,7 @@ async def test_decisions_and_records_of_a_campaign_are_listed(auditor: Auditor) 
         ("/v1/export", ("marketing_lead",), 403),
         ("/v1/head", ("auditor",), 200),
         ("/v1/head", ("nobody",), 403),
-        (f"/v1/decisions/{uuid4()}/explanation", ("auditor",), 404),
+        (f"/v1/decisions/{UUID(int=7)}/explanation", ("auditor",), 404),
         (f"/v1/decisions/{DECISION}/explanation", ("campaign_approver",), 200),
         (f"/v1/campaigns/{CAMPAIGN}/records?after=x", ("auditor",), 400),
     ],

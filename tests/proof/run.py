@@ -60,10 +60,14 @@ class Proof:
         """Until the world takes a mail."""
         await _grows(self.place.ledger)
 
+    def say(self, what: str) -> None:
+        """How far it is, for whoever watches."""
+        print(f"{time.monotonic() - self.began:7.1f} s  {what}", flush=True)
+
     def note(self, what: str, *, covers: str | None = None) -> None:
         """A fault happened now."""
         self.schedule.append(f"{time.monotonic() - self.began:7.1f} s  {what}")
-        print(self.schedule[-1], flush=True)
+        self.say(what)
         name = covers or what
         self.covered[name] = self.covered.get(name, 0) + 1
         self.by_fault[self.fault] = self.by_fault.get(self.fault, 0) + 1
@@ -109,9 +113,12 @@ async def prove(
                 await asyncio.wait([doing], timeout=1)
                 stream.check()
             await doing
+            proof.say("no other fault; what began ends")
             await stream.finish()
         try:
+            proof.say("all campaigns are over; the rest is read and settled")
             progress = await quiet(place)
+            proof.say("all is quiet")
             if after is not None:
                 await after(proof)
                 progress = await quiet(place)

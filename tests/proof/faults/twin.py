@@ -20,6 +20,7 @@ from contracts.catalogue import TOPICS
 from handrail.local import environment, ports, topics
 from handrail.local.kafka import Kafka
 from handrail.local.processes import SERVICE, Processes, Program
+from handrail.local.readiness import await_ready
 from tests.proof.place import PARTITIONS
 from tests.proof.quiet import progress
 from tests.proof.replaying import Line, record, said_so_far
@@ -29,6 +30,7 @@ TWINS = ("tower", "audit")
 AGAIN = 0.3
 """Share of blocks that come again later."""
 MIGRATION_SECONDS = 240
+START_SECONDS = 120
 PATIENCE_SECONDS = 240.0
 SAME = {
     "tower": (
@@ -47,11 +49,12 @@ async def retold(proof: Proof) -> None:
     try:
         await asyncio.to_thread(kafka.start)
         await asyncio.to_thread(topics.apply, kafka.bootstrap, dict.fromkeys(TOPICS, PARTITIONS))
-        told = await _tell(proof, kafka.bootstrap)
+        # First the services: one whose database knows nothing does not start where Kafka holds events of its own.
         dsns = {
             service: await asyncio.to_thread(_start, proof, home, processes, kafka.bootstrap, service)
             for service in TWINS
         }
+        told = await _tell(proof, kafka.bootstrap)
         await _read_to_the_end(kafka.bootstrap)
         for service, dsn in dsns.items():
             for query in SAME[service]:
@@ -101,7 +104,8 @@ def _start(proof: Proof, home: Path, processes: Processes, bootstrap: str, servi
         f"{prefix}_HTTP_PORT": str(port),
     }
     log = home / "logs" / f"{service}.log"
-    program = Program(f"{service}-twin", [sys.executable, "-m", service, "run"], log, told, port, SERVICE)
+    argv = [sys.executable, "-m", service, "run"]
+    program = Program(f"{service}-twin", argv, log, told, port, SERVICE, readiness="/readyz")
     subprocess.run(
         [sys.executable, "-m", service, "migrate"],
         env={**os.environ, **told},
@@ -109,7 +113,7 @@ def _start(proof: Proof, home: Path, processes: Processes, bootstrap: str, servi
         timeout=MIGRATION_SECONDS,
         stdout=subprocess.DEVNULL,
     )
-    processes.start(program)
+    await_ready(processes, [processes.start(program)], START_SECONDS, print)
     return dsn
 
 
