@@ -1,7 +1,7 @@
 """The chain on a real database: every record once, nothing changed, and what comes out proves itself."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
