@@ -16,8 +16,8 @@ CREATE TABLE mail_out (campaign uuid, step int, effect uuid, recipient text, dig
 CREATE TABLE intent (campaign uuid, effect uuid, grant_id uuid, dispatched_at timestamptz);
 CREATE TABLE said (service text, id bigint, campaign uuid, step int, type text, body jsonb, PRIMARY KEY (service, id));
 CREATE TABLE approvable (campaign uuid, decision uuid, content_hash text, recipient text, digest text);
-CREATE TABLE flags (campaign uuid, step int, halted boolean, killed boolean, over boolean, cut_off boolean, plan int,
-                    told int, PRIMARY KEY (campaign, step));
+CREATE TABLE flags (campaign uuid, step int, halted boolean, killed bigint, over boolean, cut_off bigint, plan int,
+                    PRIMARY KEY (campaign, step));
 CREATE TABLE revoked (campaign uuid, grant_id uuid, step int);
 CREATE VIEW cleared AS
 SELECT campaign, step, id, (body->>'grant_id')::uuid AS grant_id, (body->>'decision_id')::uuid AS decision,
@@ -30,7 +30,9 @@ SELECT campaign, step, id, (body->>'grant_id')::uuid AS grant_id, (body->>'decis
 
 FLAGS = """
 WITH own AS (SELECT * FROM said WHERE campaign = $1 AND service = 'executor'),
-     heard AS (SELECT * FROM said WHERE campaign = $1 AND service = 'escalation' AND id <= $3)
+     heard AS (SELECT * FROM said WHERE campaign = $1 AND service = 'escalation' AND id <= $3),
+     switch AS (SELECT id, CASE WHEN (body->>'engaged')::boolean THEN id END AS engaged FROM own
+                 WHERE type = 'KillSwitchChanged')
 INSERT INTO flags
 SELECT $1, $2,
        coalesce((SELECT type = 'CampaignHalted' FROM own WHERE type IN ('CampaignHalted', 'CampaignResumed')
@@ -38,13 +40,14 @@ SELECT $1, $2,
        OR coalesce((SELECT type = 'HoldPlaced' FROM heard
                      WHERE type IN ('HoldPlaced', 'HoldReleased') AND body->>'decision_id' IS NULL
                      ORDER BY id DESC LIMIT 1), false),
-       coalesce((SELECT (body->>'engaged')::boolean FROM own WHERE type = 'KillSwitchChanged'
-                  ORDER BY id DESC LIMIT 1), false),
-       EXISTS (SELECT 1 FROM own WHERE type = 'CampaignFinished'), $4, $5, $6
+       (SELECT engaged FROM switch ORDER BY id DESC LIMIT 1),
+       EXISTS (SELECT 1 FROM own WHERE type = 'CampaignFinished'),
+       (SELECT engaged FROM switch WHERE id <= $4 ORDER BY id DESC LIMIT 1), $5
 """
-"""$3 is the last row of escalation's log that the executor has heard: what it says and was told, not what it keeps.
-
-$6 is the last row of the executor's log that escalation has heard of its work."""
+"""$3 is the last row of escalation's log that the executor has heard, $4 the last of the executor's that escalation
+has: what they say and were told, not what they keep. An engaged switch is named by its row: one that was released and
+engaged again within a step is another one.
+"""
 REVOKED = """
 INSERT INTO revoked
 SELECT campaign, (body->>'grant_id')::uuid, $2 FROM said
@@ -90,9 +93,9 @@ def _granted(
 
 
 def _flags(
-    step: int, halted: bool = False, killed: bool = False, over: bool = False, cut_off: bool = False, plan: int = 1
+    step: int, halted: bool = False, killed: str = "NULL", over: bool = False, cut_off: str = "NULL", plan: int = 1
 ) -> str:
-    return f"INSERT INTO flags VALUES ({RACE}, {step}, {halted}, {killed}, {over}, {cut_off}, {plan}, 0);"
+    return f"INSERT INTO flags VALUES ({RACE}, {step}, {halted}, {killed}, {over}, {cut_off}, {plan});"
 
 
 INVARIANTS: Sequence[Invariant] = (
@@ -134,9 +137,9 @@ INVARIANTS: Sequence[Invariant] = (
         SELECT m.* FROM mail_out AS m
           JOIN flags AS before ON (before.campaign, before.step) = (m.campaign, m.step - 1)
           JOIN flags AS after ON (after.campaign, after.step) = (m.campaign, m.step)
-         WHERE (before.halted AND after.halted) OR (before.killed AND after.killed) OR (before.over AND after.over)
+         WHERE (before.halted AND after.halted) OR before.killed = after.killed OR (before.over AND after.over)
         """,
-        _MAIL + _granted() + _flags(1, killed=True) + _flags(2, killed=True),
+        _MAIL + _granted() + _flags(1, killed="1") + _flags(2, killed="1"),
     ),
     Invariant(
         "nobody gets a mail twice",
@@ -210,19 +213,23 @@ INVARIANTS: Sequence[Invariant] = (
         ),
     ),
     Invariant(
-        "nothing is cleared but a stop while escalation knows of an engaged kill switch, or of a newer plan",
+        "nothing is cleared but a stop while escalation knows of an engaged kill switch",
         """
         SELECT c.* FROM cleared AS c
           JOIN flags AS before ON (before.campaign, before.step) = (c.campaign, c.step - 1)
           JOIN flags AS after ON (after.campaign, after.step) = (c.campaign, c.step)
-         WHERE c.plan_version < before.plan
-            OR (c.verb <> 'cancel' AND before.cut_off AND after.cut_off
-                AND NOT EXISTS (SELECT FROM said AS released  -- and engaged again, both within this step
-                                 WHERE (released.campaign, released.service) = (c.campaign, 'executor')
-                                   AND released.type = 'KillSwitchChanged' AND NOT (released.body->>'engaged')::boolean
-                                   AND released.id > before.told AND released.id <= after.told))
+         WHERE c.verb <> 'cancel' AND before.cut_off = after.cut_off
         """,
-        _RACE + _granted() + _flags(0, plan=2) + _flags(1, plan=2),
+        _RACE + _granted() + _flags(0, cut_off="1") + _flags(1, cut_off="1"),
+    ),
+    Invariant(
+        "nothing is cleared under an older plan than the newest that escalation knows of",
+        """
+        SELECT c.* FROM cleared AS c
+          JOIN flags AS before ON (before.campaign, before.step) = (c.campaign, c.step - 1)
+         WHERE c.plan_version < before.plan
+        """,
+        _RACE + _granted() + _flags(0, plan=2),
     ),
 )  # fmt: skip
 

@@ -31,10 +31,7 @@ SHORT = timedelta(milliseconds=250)
 PREPARING = ("draft", "check", "render", "plan")
 
 _LOG = "SELECT id, headers->>'ce_type' AS type, value FROM event_log WHERE campaign_id = $1 AND id > $2 ORDER BY id"
-_CUT_OFF = """
-SELECT EXISTS (SELECT 1 FROM engaged_switch WHERE campaign_id = $1) AS cut_off,
-       coalesce((SELECT max(version) FROM plan WHERE campaign_id = $1), 0) AS plan
-"""
+_PLAN = "SELECT coalesce(max(version), 0) FROM plan WHERE campaign_id = $1"
 _MAILS = """
 SELECT recipient_hash, subject, body_text, body_html
   FROM snapshot JOIN mail USING (tenant, campaign_id, recipient_hash)
@@ -193,12 +190,10 @@ async def observe(race: Race, report: Report) -> None:
     await _mails(race, report)
     for side in (race.arena.escalation, race.arena.executor):
         await _said(race, side, report)
-    known = await race.arena.escalation.pool.fetchrow(_CUT_OFF, race.campaign)
-    assert known is not None
+    plan = await race.arena.escalation.pool.fetchval(_PLAN, race.campaign)
     heard = race.heard.get(("executor", ActionCleared.topic), 0)
     told = race.heard.get(("escalation", KillSwitchChanged.topic), 0)
-    flags = (race.campaign, race.step, heard, known["cut_off"], known["plan"] or 0, told)
-    await race.arena.judge.execute(judge.FLAGS, *flags)
+    await race.arena.judge.execute(judge.FLAGS, race.campaign, race.step, heard, told, plan)
     await race.arena.judge.execute(judge.REVOKED, race.campaign, race.step, heard)
 
 
