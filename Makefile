@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: help setup check format lint types imports test bench prove prove-long sabotage docs tools demo up down clean
+.PHONY: help setup check format lint types imports test bench prove prove-long runbooks sabotage docs tools demo up down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,19 +22,22 @@ $(UV):
 
 setup: .venv/ready ## install what the lock file names
 
-check: setup ## everything that must hold: format, lint, types, import rules, tests
+# Two workers: each has servers of its own, and the stories share one system.
+PYTEST := $(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+check: setup ## everything that must hold: format, lint, types, import rules, tests, proofs
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
-	$(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(MAKE) test prove
 
 format: setup ## format, and mend what a tool can mend
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
 test: setup ## the tests alone
-	$(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(PYTEST) -m "not proof and not long"
 
 bench: setup ## how fast the core is, beside code written by hand; ARGS=--quick for a first look, ARGS=--write for the page
 	$(RUN) python -m benchmarks $(ARGS)
@@ -47,9 +50,13 @@ docs: setup ## write the generated reference pages anew
 
 prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside
 	$(RUN) python -m tests.proof small $(if $(SEED),--seed $(SEED))
+	$(PYTEST) -m proof -rP
 
 prove-long: setup ## fault after fault: MINUTES=n SEED=s
 	$(RUN) python -m tests.proof long --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
+runbooks: setup ## follow the runbooks of docs/runbooks/operations as printed, in the middle of campaigns
+	$(RUN) pytest -m long
 
 tools: ## what no Python package carries: promtool, prometheus, a Chromium and faketime
 	bash deploy/tools.sh

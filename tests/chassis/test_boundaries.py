@@ -22,6 +22,8 @@ from tests.chassis.counting import STATES
 from tests.chassis.test_kills import Replica, witness
 from tests.conftest import MakeDb
 
+pytestmark = pytest.mark.proof
+
 BOUNDARIES = (
     "batch.read", "transaction.commit", "transaction.committed", "offsets.commit", "offsets.committed", "relay.send",
     "relay.acknowledged", "relay.marked",

@@ -27,6 +27,8 @@ from tests.builders import TENANT, fact
 from tests.chassis.counting import STATES
 from tests.conftest import MakeDb
 
+pytestmark = pytest.mark.proof
+
 EVENTS, CAMPAIGNS, KILLS, SEED = 3000, 40, 5, 7
 BACKLOG = "SELECT count(*) FROM event_log WHERE sent_at IS NOT NULL"
 

@@ -19,6 +19,8 @@ from tests.chassis.programs import Program
 from tests.chassis.test_replay import CAMPAIGNS, HEARD, SAID, dsn, feed, reached, witness
 from tests.conftest import VERIFIER, MakeDb
 
+pytestmark = pytest.mark.proof
+
 TOPICS = {StepCompleted.topic: 3, TriggerCleared.topic: 3}
 KEYS = [Key(TENANT, one) for one in CAMPAIGNS]
 NUMBERS = (

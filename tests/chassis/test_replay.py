@@ -26,6 +26,8 @@ from tests.chassis.programs import Program
 from tests.chassis.test_consumer import consumer, records, step
 from tests.conftest import MakeDb
 
+pytestmark = pytest.mark.proof
+
 CAMPAIGNS = [CampaignId(uuid4()) for _ in range(6)]
 TOPICS = {StepCompleted.topic: 3, TriggerCleared.topic: 3}
 SAID = "SELECT count(*) FROM event_log WHERE sent_at IS NOT NULL"

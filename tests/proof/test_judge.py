@@ -4,6 +4,8 @@ import pytest
 
 from tests.proof.judge.verdict import Invariant, invariants
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.mark.parametrize("one", invariants(), ids=lambda one: one.name)
 def test_every_invariant_can_be_broken(one: Invariant) -> None:

@@ -9,6 +9,8 @@ from handrail.local.sources import Infrastructure
 from tests.proof.clock.clocks import library
 from tests.proof.clock.skewed import skew
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.mark.timeout(240)
 async def test_only_the_databases_clock_counts(servers: Infrastructure, tmp_path: Path) -> None:

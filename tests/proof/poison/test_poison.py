@@ -10,6 +10,8 @@ from tests.proof.poison.deadly import harm
 from tests.proof.poison.kinds import KINDS
 from tests.proof.poison.spoiling import spoil
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.mark.timeout(240)
 async def test_the_good_flow_and_the_spoilt_are_kept_byte_for_byte(servers: Infrastructure, tmp_path: Path) -> None:

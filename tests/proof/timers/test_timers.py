@@ -7,6 +7,8 @@ import pytest
 from handrail.local.sources import Infrastructure
 from tests.proof.timers.firing import fire
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.mark.timeout(240)
 async def test_every_timer_fires_once_and_none_before_its_time(servers: Infrastructure, tmp_path: Path) -> None:

@@ -12,8 +12,11 @@ from handrail.cli_terminal import REFUSED, USAGE, Failure, interactive, out, pro
 from handrail.demo_stage import DidNotHold, Stage
 from handrail.demo_system import Outside, build
 from handrail.local.environment import SERVICES
-from handrail.local.status import status
+from handrail.local.status import Status, status
 from handrail.local.system import System
+
+
+READY_SECONDS = 30.0
 
 
 def run(home: Path, seed: int, keep: bool) -> None:
@@ -76,10 +79,13 @@ def _tell(stage: Stage) -> None:
 
 
 def _all_up(stage: Stage, system: System) -> None:
-    found = status(system.home)
-    ready = {each.name.rpartition("-")[0] for each in found if each.ready}
+    def all_ready() -> list[Status] | None:
+        found = status(system.home)
+        return found if set(SERVICES) <= {each.name.rpartition("-")[0] for each in found if each.ready} else None
+
+    found = stage.until("the services get ready", all_ready, READY_SECONDS)
+    stage.holds(found, f"{len(SERVICES)} services are ready: {', '.join(SERVICES)}")
     pids = {each.pid for each in found}
-    stage.holds(set(SERVICES) <= ready, f"{len(SERVICES)} services are ready: {', '.join(SERVICES)}")
     stage.holds(len(pids) == len(found), f"{len(found)} processes: {', '.join(each.name for each in found)}")
     resident = [each.resident_bytes / 2**20 for each in found if each.name.rpartition("-")[0] in SERVICES]
     out().print(f"  resident memory per service {min(resident):.0f} to {max(resident):.0f} MB")
