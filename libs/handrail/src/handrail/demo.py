@@ -15,7 +15,6 @@ from handrail.local.environment import SERVICES
 from handrail.local.status import Status, status
 from handrail.local.system import System
 
-
 READY_SECONDS = 30.0
 
 
