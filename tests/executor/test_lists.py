@@ -19,7 +19,7 @@ from tests.executor.conftest import House, people
 from tests.executor.test_audience import table
 from tests.executor.test_doors import AUDIENCE, ONE, small
 from tests.executor.test_exclusions import excluding
-from tests.executor.test_halting import cancel, resume
+from tests.executor.test_halting import cancel, pause, resume
 from tests.executor.test_preparing import waiver
 
 NO_LIST = "NoAudience('upload it first')"
@@ -86,7 +86,16 @@ def is_over() -> Story:
     return story
 
 
-@pytest.mark.parametrize("story", [is_planning, is_proposed, is_launched, is_over])
+def is_planned_anew() -> Story:
+    """Its checklist is held up again, but people were asked about these mails."""
+    story = Story().prepared()
+    story.tell(pause())
+    story.tell(resume())
+    story.tell(TaskFailed(story.last(PlanSend), "the planner is away"))
+    return story
+
+
+@pytest.mark.parametrize("story", [is_planning, is_proposed, is_planned_anew, is_launched, is_over])
 def test_what_was_planned_proposed_or_ended_stays_as_it_is(story: Any) -> None:
     told: Story = story()
     before = told.campaign

@@ -27,7 +27,7 @@ def checklist(issued: PlanIssued, state: Campaign) -> tuple[CheckResult, ...]:
         ),
         *(CheckResult(check=one.item, verdict=Verdict.ERROR, evidence=_told(one)) for one in state.failures),
         *(item for artefact in state.artefacts.values() for item in _checks(artefact)),
-        *(audience.checks if audience else (_item(SIZE, False, "no audience was rendered"),)),
+        *(audience.checks if audience else (_item(SIZE, False, "no audience is rendered yet"),)),
         _item("channel_setup", True, "sender, reply-to and DKIM key are configured"),
         _item("reporting", True, f"{brief.objective.outcome} counted from {brief.objective.source_of_truth}"),
         _item("follow_up", bool(brief.owner), f"owner {brief.owner}"),

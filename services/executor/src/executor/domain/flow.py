@@ -47,13 +47,9 @@ def step_done(state: Campaign, step: str, verified: str) -> tuple[Campaign, tupl
     return replace(state, steps={**state.steps, step: "done"}), (event,)
 
 
-def closed(state: Campaign, but: UUID | None = None) -> tuple[Campaign, tuple[UUID, ...]]:
-    """Whatever people are asked about the campaign, `but` for one decision, is no question any more."""
-    others = [
-        decision
-        for decision, one in state.proposals.items()
-        if decision != but and one.state in ("pending", "superseded")
-    ]
+def closed(state: Campaign) -> tuple[Campaign, tuple[UUID, ...]]:
+    """Whatever people are still asked about the campaign is no question any more."""
+    others = [decision for decision, one in state.proposals.items() if one.state in ("pending", "superseded")]
     over = {decision: replace(state.proposals[decision], state="over") for decision in others}
     after = replace(state, proposals={**state.proposals, **over}, asked_about=())
     return after, (*state.asked_about, *others)

@@ -135,7 +135,7 @@ def _start(here: Here, state: Campaign, proposal: Proposal, grant: ActionCleared
 
 def _resumed(state: Campaign, proposal: Proposal, grant: ActionCleared) -> tuple[Campaign, CampaignResumed]:
     """It goes on, by this one decision."""
-    state, closes = closed(state, but=proposal.decision_id)
+    state, closes = closed(state)
     event = CampaignResumed(
         plan_version=state.plan_version,
         decision_id=proposal.decision_id,
