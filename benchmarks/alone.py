@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks import ingest, workload
+from benchmarks import ingest, steps, workload
 from benchmarks.frame import SEED
 from benchmarks.places import fresh_topics
 from benchmarks.runs import OURS, Runs
@@ -65,11 +65,34 @@ def memory(runs: Runs, events: int, repeat: int) -> Found:
     )
 
 
+def latency(runs: Runs, events: int, repeat: int) -> Found:
+    """What a step takes, from before its first transaction to after its last, where half of what is possible comes."""
+    template = asyncio.run(steps.prepare(runs.servers, 3, events))
+    try:
+        most = median(runs.one("step", OURS, template, events).rate for _ in range(repeat))
+        taken = sorted(runs.one("step", OURS, template, events, most / 2).took[events // 10 :])
+    finally:
+        runs.servers.postgres.drop_database(template)
+    middle, p99 = (1000 * taken[int(share * len(taken))] for share in (0.5, 0.99))
+    return Found(
+        figures=f"{most:,.0f} steps/s at most; p50 {middle:.0f} ms, p99 {p99:.0f} ms at {most / 2:,.0f}/s",
+        ratio="",
+        reached=most >= 500 and p99 < 100,
+    )
+
+
 ALONE: Mapping[str, Alone] = {
+    "latency": Alone(
+        what="a campaign's step, as above",
+        aim="500 steps/s; p99 under 100 ms at half of what is possible",
+        events=4_000,
+        quick_events=500,
+        measure=latency,
+    ),
     "partitions": Alone(
         what=f"mail events in, by one replica, from {', '.join(map(str, PARTITIONS))} partitions",
         aim="80% of one partition's, at least",
-        events=50_000,
+        events=30_000,
         quick_events=10_000,
         measure=partitions,
     ),

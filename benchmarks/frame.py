@@ -46,7 +46,7 @@ class Measured:
     memory: tuple[int, ...] = ()
     """Bytes of the measured process that are resident: after a tenth of the events, and after all."""
     took: tuple[float, ...] = ()
-    """Seconds that each step took, where steps are timed; sorted."""
+    """Seconds that each step took, where steps are timed, in the order in which they ended."""
 
     @property
     def rate(self) -> float:

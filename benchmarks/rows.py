@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks import appending, in_out, ingest, relaying, stateless
+from benchmarks import appending, in_out, ingest, relaying, stateless, stepping, steps, steps_by_hand
 from benchmarks.frame import Prepare, Side
 
 
@@ -16,7 +16,7 @@ class Row:
     prepare: Prepare
     ours: Side
     baseline: Side
-    events: int = 100_000
+    events: int = 60_000
     quick_events: int = 10_000
     partitions: int = 6
 
@@ -53,6 +53,17 @@ ROWS: Mapping[str, Row] = {
         prepare=in_out.prepare,
         ours=in_out.ours,
         baseline=in_out.baseline,
+    ),
+    "step": Row(
+        what="a campaign's step: proposed, ruled and signed, taken and recorded; two services, over Kafka",
+        compared_with="the same three transactions by hand, without Kafka",
+        reach=0.4,
+        prepare=steps.prepare,
+        ours=stepping.ours,
+        baseline=steps_by_hand.baseline,
+        events=4_000,
+        quick_events=500,
+        partitions=3,
     ),
     "relay": Row(
         what="a full event log relayed to Kafka",

@@ -15,7 +15,11 @@ SELECT tenant, campaign_id, version
   FROM plan
  WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
 """
-_BODY = "SELECT body FROM plan WHERE (tenant, campaign_id, version) = ($1, $2, $3)"
+_BODIES = """
+SELECT tenant, campaign_id, version, body
+  FROM plan
+ WHERE (tenant, campaign_id, version) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[]))
+"""
 _SAVE = """
 INSERT INTO plan (tenant, campaign_id, version, policy_hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
@@ -54,19 +58,24 @@ class Plans:
     async def load(self, conn: Conn, keys: Iterable[Key]) -> dict[Key, dict[int, PlanIssued]]:
         out: dict[Key, dict[int, PlanIssued]] = {key: {} for key in keys}
         rows = await conn.fetch(_VERSIONS, [key.tenant for key in out], [key.campaign for key in out])
-        for row in rows:
-            key = Key(row["tenant"], row["campaign_id"])
-            out[key][row["version"]] = await self._one(conn, key, row["version"])
+        wanted = [(Key(row["tenant"], row["campaign_id"]), row["version"]) for row in rows]
+        found = {one: self._parsed[one] for one in wanted if one in self._parsed}
+        found |= await self._read(conn, [one for one in wanted if one not in found])
+        for (key, version), plan in found.items():
+            out[key][version] = self._parsed[key, version] = plan
+            self._parsed.move_to_end((key, version))
+        while len(self._parsed) > KEPT:
+            self._parsed.popitem(last=False)
         return out
 
-    async def _one(self, conn: Conn, key: Key, version: int) -> PlanIssued:
-        if (plan := self._parsed.get((key, version))) is None:
-            plan = PlanIssued.model_validate_json(await conn.fetchval(_BODY, key.tenant, key.campaign, version))
-            self._parsed[(key, version)] = plan
-            if len(self._parsed) > KEPT:
-                self._parsed.popitem(last=False)
-        self._parsed.move_to_end((key, version))
-        return plan
+    async def _read(self, conn: Conn, wanted: Sequence[tuple[Key, int]]) -> dict[tuple[Key, int], PlanIssued]:
+        if not wanted:
+            return {}
+        places = zip(*((key.tenant, key.campaign, version) for key, version in wanted), strict=True)
+        return {
+            (Key(row["tenant"], row["campaign_id"]), row["version"]): PlanIssued.model_validate_json(row["body"])
+            for row in await conn.fetch(_BODIES, *places)
+        }
 
 
 async def save(conn: Conn, key: Key, issued: PlanIssued) -> None:
