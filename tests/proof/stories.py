@@ -88,12 +88,15 @@ class Life:
             await self._until(lambda: self._sent(fact, headers, value), "Kafka takes a brief")
 
     async def _sent(self, fact: Fact[Event], headers: list[tuple[str, bytes]], value: bytes) -> bool | None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.place.kafka, acks="all")
         try:
-            async with AIOKafkaProducer(bootstrap_servers=self.place.kafka, acks="all") as producer:
-                key = fact.event.key(fact.meta)
-                await asyncio.wait_for(producer.send_and_wait(fact.event.topic, value, key=key, headers=headers), 10)
+            await producer.start()
+            key = fact.event.key(fact.meta)
+            await asyncio.wait_for(producer.send_and_wait(fact.event.topic, value, key=key, headers=headers), 10)
         except (KafkaError, OSError, TimeoutError):
             return None
+        finally:
+            await producer.stop()
         return True
 
     async def _approve(self, case: Json) -> None:
