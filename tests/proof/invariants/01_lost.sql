@@ -11,8 +11,8 @@ SELECT 'not met by a consumer', format('%s %s %s', s.consumer, k.topic, k.event_
   LEFT JOIN judge.dead_letter AS d
          ON (d.service, d.topic, d.partition, d.kafka_offset) = (s.consumer, k.topic, k.partition, k."offset")
  WHERE i.event_id IS NULL AND d.id IS NULL
-   -- the tower shows nothing of what belongs to the tenant alone, but its kill switch
-   AND NOT (s.consumer = 'tower' AND k.campaign_id::text = judge.known('tenant_row')
+   -- the tower shows nothing of what belongs to a tenant or to everybody alone, but kill switches
+   AND NOT (s.consumer = 'tower' AND k.campaign_id::text IN (judge.known('tenant_row'), judge.known('everybodys_row'))
             AND k.type <> 'io.handrail.killswitch.changed.v1')
 UNION ALL
 SELECT 'unreadable, and not kept', format('%s %s/%s/%s', s.consumer, k.topic, k.partition, k."offset")

@@ -58,6 +58,7 @@ async def _say(judge: asyncpg.Connection, place: Place, book: Book, progress: Se
     known = {
         "in_flight": str(LINES * REPLICAS["executor"]),
         "tenant_row": str(tenant_row(Tenant(TENANT))),
+        "everybodys_row": str(tenant_row(Tenant("*"))),
         **{name: sender[name] for name in ("from_name", "from_address", "reply_to")},
     }
     types = {cls.__name__: name for name, cls in BY_TYPE.items()}
