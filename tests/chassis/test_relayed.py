@@ -4,7 +4,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
+import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.partitioner import DefaultPartitioner
 
 from chassis.decision import Key
@@ -86,3 +89,30 @@ async def test_records_that_fill_more_than_a_batch_arrive_in_order(servers: Infr
     records = (await arrived(servers.kafka, large.topic, [campaign]))[campaign]
     assert sequences(records) == [1, 2, 3, 4, 5, 6, 7]
     assert len(records[0].value or b"") > 100_000
+
+
+class CutShort(Relay):
+    """Kafka goes away once it has the second batch."""
+
+    batches = 0
+
+    async def _sent(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
+        await super()._sent(producer, rows)
+        self.batches += 1
+        if self.batches == 2:
+            raise KafkaConnectionError
+
+
+async def test_nothing_counts_as_sent_before_kafka_has_acknowledged_it(servers: Infrastructure, db_for: MakeDb) -> None:
+    """The mark is written while the batch is under way: it must not outlive a batch that fails."""
+    db = await db_for("chassis")
+    topics.apply(servers.kafka, {HoldReleased.topic: PARTITIONS})
+    campaign = CampaignId(named("relayed", "cut short"))
+    await say(db, campaign, *[HoldReleased(because="a-test", decision_id=None) for _ in range(1100)])
+    async with AIOKafkaProducer(bootstrap_servers=servers.kafka, enable_idempotence=True) as producer:
+        with pytest.raises(KafkaConnectionError):
+            await CutShort(db, servers.kafka).relay_once(producer)
+    assert await db.pool.fetchval("SELECT count(*) FROM event_log WHERE sent_at IS NULL") == 1100
+    assert await relayed(servers.kafka, db) == 1100
+    found = sequences((await arrived(servers.kafka, HoldReleased.topic, [campaign]))[campaign])
+    assert found == [*range(1, 1101), *range(1, 1101)]

@@ -19,7 +19,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from chassis.crashpoints import Point, crashpoint
 from chassis.event_log import SHARDS, headers_of
 from chassis.metrics import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
-from chassis.postgres import AWAY, Database
+from chassis.postgres import AWAY, Conn, Database
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ _BACKLOG = """
 SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(logged_at)), 0)::float8 AS oldest
   FROM event_log WHERE sent_at IS NULL
 """
+AT_ONCE = 4
+"""Batches in one transaction: so many are sent again, at most, when it does not commit."""
 EXPECTED = (*AWAY, KafkaError)
 """Kafka or the database is away."""
 
@@ -102,15 +104,37 @@ class Relay:
                 return 0
             async with conn.transaction():
                 shards = [row["shard"] for row in await conn.fetch(_LOCK, SHARDS)]  # the others are another relay's
-                rows = await conn.fetch(_UNSENT, shards)
-                crashpoint(Point.RELAY_SEND)
-                async with asyncio.timeout(self.send_seconds):
-                    await _send(producer, rows)
-                crashpoint(Point.RELAY_ACKNOWLEDGED)
-                await conn.execute(_SENT, [row["id"] for row in rows])
+                sent = await self._relay(conn, producer, shards)
         crashpoint(Point.RELAY_MARKED)
-        OUTBOX_PUBLISHED.labels(result="sent").inc(len(rows))
-        return len(rows)
+        OUTBOX_PUBLISHED.labels(result="sent").inc(sent)
+        return sent
+
+    async def _relay(self, conn: Conn, producer: AIOKafkaProducer, shards: Sequence[int]) -> int:
+        """Send some batches one after the other. While Kafka has one it is marked, and the next is read.
+
+        A mark holds with the commit alone, and that comes once Kafka has acknowledged all.
+        """
+        sent = 0
+        rows = await conn.fetch(_UNSENT, shards)
+        for _ in range(AT_ONCE):
+            crashpoint(Point.RELAY_SEND)
+            sending = asyncio.create_task(self._sent(producer, rows))
+            try:
+                await conn.execute(_SENT, [row["id"] for row in rows])
+                following = await conn.fetch(_UNSENT, shards)
+                await sending
+            finally:
+                sending.cancel()
+            crashpoint(Point.RELAY_ACKNOWLEDGED)
+            sent += len(rows)
+            rows = following
+            if not rows:
+                break
+        return sent
+
+    async def _sent(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
+        async with asyncio.timeout(self.send_seconds):
+            await _send(producer, rows)
 
     async def measure(self) -> None:
         """Set the gauges of the backlog."""
