@@ -38,10 +38,9 @@ def main() -> None:
                 beside[name] = (row, both(runs, name, row, events, args.repeat))
             else:
                 alone[name] = (row, row.measure(runs, events, args.repeat))
-    table = report.page(beside, alone, load)
-    print(table)
-    if args.write:
-        report.write(PAGE, table)
+            if args.write:  # after each row: a run that is cut short keeps what it has
+                report.write(PAGE, report.page(beside, alone, load, os.getloadavg()[0]))
+    print(report.page(beside, alone, load, os.getloadavg()[0]))
 
 
 def both(runs: Runs, name: str, row: Row, events: int, repeat: int) -> dict[str, list[Measured]]:

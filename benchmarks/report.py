@@ -26,18 +26,22 @@ def line(row: Row, runs: Runs) -> str:
     cpu = [median(one.cpu_micros for one in runs[side]) for side in ("ours", "baseline")]
     ratios = [a / b for a, b in zip(ours, baseline, strict=True)]
     ratio = " / ".join(f"{value:.0%}" for value in (min(ratios), median(ratios), max(ratios)))
-    reached = "yes" if median(ratios) >= row.reach else "no"
+    reached = "yes" if median(ratios) >= row.reach and median(ours) >= row.least else "no"
+    aim = f"{row.reach:.0%}, {row.least:,}/s" if row.least else f"{row.reach:.0%}"
     return (
-        f"| {row.what} | {row.compared_with} | {spread(ours)} | {spread(baseline)} | {ratio} | {row.reach:.0%} "
+        f"| {row.what} | {row.compared_with} | {spread(ours)} | {spread(baseline)} | {ratio} | {aim} "
         f"| {reached} | {cpu[0]:.0f} / {cpu[1]:.0f} |"
     )
 
 
-def page(beside: Mapping[str, tuple[Row, Runs]], alone: Mapping[str, tuple[Alone, Found]], load: float) -> str:
+def page(
+    beside: Mapping[str, tuple[Row, Runs]], alone: Mapping[str, tuple[Alone, Found]], before: float, after: float
+) -> str:
     """Rates are events per second; ratios are of pairs that ran one after the other."""
     cores = os.cpu_count() or 0
     out = [
-        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, load average {load:.1f} before.",
+        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; load average {before:.1f} before the"
+        f" first row and {after:.1f} after the last, this run's own work included.",
     ]
     if beside:
         out += [
