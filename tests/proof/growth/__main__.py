@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.proof.growth.growing import BLOAT_LIMIT, LONG_MINUTES, MEMORY_LIMIT, ROWS_LIMIT, Grown, grow
+from tests.proof.growth.growing import BLOAT_LIMIT, LONG_MINUTES, MEMORY_LIMIT, Grown, grow
 from tests.proof.place import place
 
 
@@ -46,14 +46,13 @@ def text(grown: Grown, retention: float) -> str:
         judged = f"{per_hour.judged(MEMORY_LIMIT).value}" if grown.minutes >= LONG_MINUTES else "not judged"
         lines.append(f"    {name:<14} {last:7.1f} {per_hour.per_hour:+9.1f} +- {per_hour.off:<7.1f} {judged}")
     lines += [
-        "  pruned tables: rows at half time and end; seconds that the oldest was ever old, and might be;",
-        f"  rows per hour that came and that stayed, of which {ROWS_LIMIT:.0%} may",
+        "  pruned tables: rows at half time, and what had come within their age; the same at the end;",
+        "  seconds that the oldest was ever old, and might be",
     ]
     for (service, name), rows in sorted(grown.rows.items()):
-        stayed = f"{rows.trend.per_hour:+9.0f} +- {rows.trend.off:<7.0f}"
         lines.append(
-            f"    {service:<11}{name:<12}{rows.first:7} {rows.last:7} {rows.oldest:6.0f}/{rows.may_be:<5.0f}"
-            f"{rows.came_per_hour:10.0f} {stayed} {rows.growth.value}{'' if rows.in_time else ', TOO OLD'}"
+            f"    {service:<11}{name:<12}{rows.first:7} of {rows.came_first:<7}{rows.last:7} of {rows.came_last:<7}"
+            f"{rows.oldest:5.0f} / {rows.may_be:<5.0f}{'flat' if rows.in_time else 'GROWS'}"
         )
     lines.append(f"  bloat: size against the size of the rows alone (at most {BLOAT_LIMIT:g})")
     lines += [f"    {service:<11}{name:<12}{factor:7.2f}" for (service, name), factor in sorted(grown.bloat.items())]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.proof.book import Book
 from tests.proof.campaigns import Campaign
 from tests.proof.growth.samples import KEEPS_CLAIMS, MIB, SINCE, Sample, Samples, second_half
-from tests.proof.growth.trend import HOUR, Growth, Trend, trend
+from tests.proof.growth.trend import Growth, Trend, trend
 from tests.proof.judge import evidence, verdict
 from tests.proof.judge.verdict import Finding
 from tests.proof.place import Place
@@ -19,10 +19,6 @@ EVERY_SECONDS = 5.0
 MEMORY_LIMIT = 1.0
 """MiB per hour and process; judged in runs of an hour and more, a shorter one measures how a process warms up."""
 LONG_MINUTES = 60.0
-ROWS_LIMIT = 0.05
-"""Rows that stay, of those that come."""
-FEWEST_ROWS = 100
-"""Of fewer that came, chance decides how many stay."""
 BLOAT_LIMIT = 2.0
 AGES = {"event_log": 1.0}
 """In retentions: how old a row of the event log may be; all others four times as old."""
@@ -35,21 +31,18 @@ NEEDS_WHAT_IS_FORGOTTEN = ("01_", "02_", "03_", "04_", "13_", "20_", "23_")
 
 @dataclass(frozen=True)
 class Rows:
-    """A pruned table over the second half."""
+    """A pruned table over the second half: as many rows are there as came within their age, no more."""
 
     first: int
     last: int
-    came_per_hour: float
-    trend: Trend
-    came: int
+    came_first: int
+    """Within the age of its rows, before the second half began."""
+    came_last: int
+    """The same before its end."""
     oldest: float
-    """Seconds that its oldest row was ever old."""
+    """Seconds that its oldest row ever was old."""
     may_be: float
     """Seconds, at most."""
-
-    @property
-    def growth(self) -> Growth:
-        return self.trend.judged(ROWS_LIMIT * self.came_per_hour) if self.came >= FEWEST_ROWS else Growth.UNKNOWN
 
     @property
     def in_time(self) -> bool:
@@ -71,9 +64,9 @@ class Grown:
 
     @property
     def holds(self) -> bool:
-        grows = [one.growth for one in self.rows.values()]
+        grows = []
         if self.minutes >= LONG_MINUTES:
-            grows += [per_hour.judged(MEMORY_LIMIT) for _, per_hour in self.memory.values()]
+            grows = [per_hour.judged(MEMORY_LIMIT) for _, per_hour in self.memory.values()]
         late = [one for one in self.rows.values() if not one.in_time]
         bloated = [factor for factor in self.bloat.values() if factor > BLOAT_LIMIT]
         return (
@@ -95,9 +88,9 @@ async def grow(place: Place, *, seed: int, minutes: float, width: int, retention
                 await samples.take()
                 await asyncio.sleep(EVERY_SECONDS)
             begun = stream.begun
+            bloat = await samples.bloat()
             await stream.finish()
         progress = await quiet(place)
-        bloat = await samples.bloat()
     gathered = await evidence.gather(place, book, progress)
     chosen = [one for one in verdict.invariants() if not one.name.startswith(NEEDS_WHAT_IS_FORGOTTEN)]
     findings = await verdict.judged(gathered.dsn, chosen)
@@ -114,6 +107,7 @@ def measured(
 ) -> Grown:
     half = second_half(taken)
     seconds = [sample.seconds for sample in half]
+    last_at = seconds[-1]
     names = [name for name in half[0].memory if all(name in sample.memory for sample in half)]
     memory = {
         name: (half[-1].memory[name] / MIB, trend(seconds, [sample.memory[name] / MIB for sample in half]))
@@ -124,18 +118,23 @@ def measured(
     for place, last in half[-1].tables.items():
         first = half[0].tables[place]
         if place[1] in SINCE and place != KEEPS_CLAIMS:
-            if came := last.came - first.came:
-                series = [sample.tables[place].rows for sample in half]
-                age = AGES.get(place[1], 4.0) * retention
+            age = AGES.get(place[1], 4.0) * retention
+            if came := came_within(taken, last_at, place, age):
                 rows[place] = Rows(
-                    first=series[0],
-                    last=series[-1],
-                    came_per_hour=came / (seconds[-1] - seconds[0]) * HOUR,
-                    trend=trend(seconds, series),
-                    came=came,
+                    first=first.of_age,
+                    last=last.of_age,
+                    came_first=came_within(taken, seconds[0], place, age),
+                    came_last=came,
                     oldest=max(sample.tables[place].oldest or 0 for sample in half),
                     may_be=age * (1 + LATE) + LATE_SECONDS,
                 )
         elif (size := last.size - taken[0].tables[place].size) > 0:
             kept[place] = size / 1024 / max(1, campaigns)
     return Grown(seed, taken[-1].seconds / 60, campaigns, memory, rows, bloat, kept, findings)
+
+
+def came_within(taken: Sequence[Sample], at: float, place: tuple[str, str], age: float) -> int:
+    """Rows that were written to a table in the `age` before `at`."""
+    known = [sample for sample in taken if sample.seconds <= at]
+    before = [sample for sample in known if sample.seconds <= at - age] or known[:1]
+    return known[-1].tables[place].came - before[-1].tables[place].came

@@ -22,11 +22,19 @@ SINCE = {
 KEEPS_CLAIMS = ("audit", "inbox")
 _TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1"
 _CAME = "SELECT relname, n_tup_ins FROM pg_stat_user_tables"
-_OLDEST = " UNION ALL ".join(
-    f"SELECT '{name}' AS name, extract(epoch FROM clock_timestamp() - min({since}))::float8 AS age FROM {name}"
+_OLD = " UNION ALL ".join(
+    f"""
+    SELECT '{name}' AS name, count({since}) AS rows,
+           extract(epoch FROM clock_timestamp() - min({since}))::float8 AS age
+      FROM {name}
+    """
     for name, since in SINCE.items()
 )
+_COPY = "CREATE TEMPORARY TABLE copied (LIKE {name} INCLUDING ALL) ON COMMIT DROP"
+_FILL = "INSERT INTO copied OVERRIDING SYSTEM VALUE SELECT * FROM {name}"
 MIB = 1024 * 1024
+LEAST_BYTES = 256 * 1024
+"""Of smaller tables the first pages and indexes are most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Table:
     """Rows that were ever written to it."""
     oldest: float | None = None
     """Seconds that the oldest row is old, where old ones go."""
+    of_age: int = 0
+    """Rows that have such an age: a task that is not done has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +88,10 @@ class Samples:
         tables: dict[tuple[str, str], Table] = {}
         for service, connection in self._connections.items():
             came = {row["relname"]: row["n_tup_ins"] for row in await connection.fetch(_CAME)}
-            ages = {row["name"]: row["age"] for row in await connection.fetch(_OLDEST)}
+            old = {row["name"]: (row["age"], row["rows"]) for row in await connection.fetch(_OLD)}
             for row in await connection.fetch(self._queries[service]):
                 name = row["name"]
-                tables[service, name] = Table(row["rows"], row["size"], came.get(name, 0), ages.get(name))
+                tables[service, name] = Table(row["rows"], row["size"], came.get(name, 0), *old.get(name, (None, 0)))
         self.taken.append(Sample(time.monotonic() - self.began, self._memory(), tables))
 
     def _memory(self) -> dict[str, int]:
@@ -95,16 +105,17 @@ class Samples:
         return out
 
     async def bloat(self) -> dict[tuple[str, str], float]:
-        """How many times larger each pruned table is than its rows need; small ones are left out."""
+        """How many times larger each pruned table is than a copy of its rows; small ones are left out."""
         out: dict[tuple[str, str], float] = {}
         for service, connection in self._connections.items():
             for name in SINCE:
-                size = f"SELECT pg_total_relation_size('{name}')"
-                before = await connection.fetchval(size)
-                await connection.execute(f"VACUUM FULL {name}")
-                after = await connection.fetchval(size)
-                if after >= MIB // 4:
-                    out[service, name] = before / after
+                async with connection.transaction():
+                    await connection.execute(_COPY.format(name=name))
+                    await connection.execute(_FILL.format(name=name))
+                    needed = await connection.fetchval("SELECT pg_total_relation_size('copied')")
+                    if needed >= LEAST_BYTES:
+                        size = await connection.fetchval("SELECT pg_total_relation_size($1::text)", name)
+                        out[service, name] = size / needed
         return out
 
 

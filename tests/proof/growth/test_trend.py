@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tests.proof.growth.growing import Rows
+from tests.proof.growth.growing import measured
+from tests.proof.growth.samples import Sample, Table
 from tests.proof.growth.trend import FEWEST, HOUR, Growth, trend
 
 SECONDS = [5.0 * n for n in range(60)]
@@ -44,17 +45,33 @@ def test_a_rough_series_is_not_called_flat() -> None:
     assert found.judged(limit=1) is Growth.UNKNOWN
 
 
-def test_a_table_from_which_nothing_goes_grows() -> None:
-    everything = trend(SECONDS, [100.0 * n for n in range(60)])
-    rows = Rows(0, 6000, everything.per_hour, everything, came=6000, oldest=290, may_be=95)
-    assert rows.growth is Growth.GROWS and not rows.in_time
-
-
-def test_of_a_few_rows_nothing_is_said() -> None:
-    few = trend(SECONDS, [float(n // 10) for n in range(60)])
-    assert Rows(0, 5, few.per_hour, few, came=5, oldest=10, may_be=95).growth is Growth.UNKNOWN
-
-
 def test_too_few_samples_tell_nothing() -> None:
     with pytest.raises(ValueError, match="tell nothing"):
         trend(SECONDS[: FEWEST - 1], SECONDS[: FEWEST - 1])
+
+
+def run(gone: bool) -> list[Sample]:
+    """An event each second for ten minutes, kept for a minute or for ever."""
+    place = ("executor", "event_log")
+    return [
+        Sample(at, {"executor-0": 90 << 20}, {place: Table(rows, 0, int(at), float(rows), rows)})
+        for at in (5.0 * n for n in range(121))
+        for rows in (int(min(at, 65)) if gone else int(at),)
+    ]
+
+
+def test_a_table_from_which_as_much_goes_as_comes_is_flat() -> None:
+    grown = measured(run(gone=True), 7, 10, 60.0, {}, [])
+    [rows] = grown.rows.values()
+    assert (rows.first, rows.last, rows.came_first, rows.came_last) == (65, 65, 60, 60)
+    assert rows.in_time and grown.holds
+
+
+def test_a_table_from_which_nothing_goes_grows() -> None:
+    grown = measured(run(gone=False), 7, 10, 60.0, {}, [])
+    [rows] = grown.rows.values()
+    assert not rows.in_time and not grown.holds
+
+
+def test_a_table_of_twice_its_rows_is_bloated() -> None:
+    assert not measured(run(gone=True), 7, 10, 60.0, {("executor", "event_log"): 2.1}, []).holds
