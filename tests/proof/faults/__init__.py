@@ -41,13 +41,13 @@ async def told_again(proof: Proof) -> None:
 
 FAULTS: Mapping[str, Kind] = {
     "crash_points": Kind(crash_points.crash, 1),
-    "random_kills": Kind(random_kills.kill, 24),
-    "broker": Kind(broker.bounce, 3),
-    "postgres": Kind(postgres.stop, 3),
+    "random_kills": Kind(random_kills.kill, 16),
+    "broker": Kind(broker.bounce, 2),
+    "postgres": Kind(postgres.stop, 2),
     "kill_switch": Kind(kill_switch.engage, 4),
-    "zombie": Kind(zombie.sleep, 3),
+    "zombie": Kind(zombie.sleep, 2),
     "rebalance": Kind(rebalance.come_and_go, 5),
-    "duplicates": Kind(duplicates.again, 10, told_again),
+    "duplicates": Kind(duplicates.again, 4, told_again),
 }
 
 
