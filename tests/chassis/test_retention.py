@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import ValidationError
 
 from chassis import horizon
+from chassis.cluster import cluster_id
 from chassis.postgres import Database
 from chassis.replay import Span, replay, within
 from chassis.retention import Retention, Rounds, TooShort, begin, settle
@@ -52,8 +54,11 @@ async def commit(kafka: str, group: str, topic: str, offset: int) -> None:
         await reader.commit({partition: offset})
 
 
-def rounds(db: Database, kafka: str, topic: str, groups: Sequence[str] = (), *, keeps_claims: bool = False) -> Rounds:
-    return Rounds(db, kafka, MONTH, [topic], {topic: groups}, keeps_claims, patience_seconds=0)
+async def rounds(
+    db: Database, kafka: str, topic: str, groups: Sequence[str] = (), *, keeps_claims: bool = False
+) -> Rounds:
+    found = await cluster_id(kafka)
+    return Rounds(db, kafka, found, MONTH, [topic], {topic: groups}, keeps_claims, patience_seconds=0)
 
 
 async def said(db: Database, topic: str, age: timedelta) -> None:
@@ -69,7 +74,7 @@ async def test_an_event_waits_for_each_of_its_readers(db_for: MakeDb, servers: I
     quick, slow = f"quick-{topic}", f"slow-{topic}"
     await said(db, topic, 40 * DAY)
     await send(servers.kafka, topic, 2)
-    pruner = rounds(db, servers.kafka, topic, [quick, slow])
+    pruner = await rounds(db, servers.kafka, topic, [quick, slow])
 
     await commit(servers.kafka, quick, topic, 2)
     assert "event_log" not in await pruner.once()  # the slow one never read at all
@@ -87,13 +92,21 @@ async def test_an_event_that_all_have_read_stays_for_the_time_of_retention(
     await said(db, topic, 29 * DAY)
     await send(servers.kafka, topic)
     await commit(servers.kafka, f"reader-{topic}", topic, 1)
-    assert (await rounds(db, servers.kafka, topic, [f"reader-{topic}"]).once())["event_log"] == 0
+    assert (await (await rounds(db, servers.kafka, topic, [f"reader-{topic}"])).once())["event_log"] == 0
 
 
 async def test_what_nobody_is_known_to_read_stays(db_for: MakeDb, servers: Infrastructure) -> None:
     db, topic = await db_for("chassis"), fresh(servers)
     await said(db, topic, 40 * DAY)
-    assert "event_log" not in await rounds(db, servers.kafka, topic).once()
+    assert "event_log" not in await (await rounds(db, servers.kafka, topic)).once()
+
+
+async def test_another_cluster_that_is_empty_has_not_been_read(db_for: MakeDb, servers: Infrastructure) -> None:
+    db, topic = await db_for("chassis"), fresh(servers)
+    await said(db, topic, 40 * DAY)
+    pruner = await rounds(db, servers.kafka, topic, ["somebody"])
+    assert (await replace(pruner, cluster_id="the one before").once()).get("event_log") is None
+    assert (await pruner.once())["event_log"] == 1
 
 
 async def test_a_claim_outlives_its_record_on_kafka(db_for: MakeDb, servers: Infrastructure) -> None:
@@ -104,7 +117,7 @@ async def test_a_claim_outlives_its_record_on_kafka(db_for: MakeDb, servers: Inf
     assert standing.oldest is not None and standing.ends == {TopicPartition(topic, 0): 2}
     await consumer(db).apply(records(step("a"), step("b")))
     await db.pool.execute("UPDATE inbox SET claimed_at = $1", standing.oldest + timedelta(seconds=1) - 31 * DAY)
-    long_ago = Rounds(db, servers.kafka, Retention(timedelta(seconds=1)), [topic], {})
+    long_ago = Rounds(db, servers.kafka, await cluster_id(servers.kafka), Retention(timedelta(seconds=1)), [topic], {})
     assert (await long_ago.once())["inbox"] == 2  # far from anything that stands there
     await consumer(db).apply(records(step("c")))
     await db.pool.execute("UPDATE inbox SET claimed_at = $1", standing.oldest)
@@ -117,7 +130,7 @@ async def test_what_came_is_known_four_times_as_long_as_what_was_said_is_kept(
 ) -> None:
     db, topic = await db_for("chassis"), fresh(servers)
     await consumer(db).apply(records(step("a")))
-    pruner = rounds(db, servers.kafka, topic)
+    pruner = await rounds(db, servers.kafka, topic)
     await aged(db, "inbox", "claimed_at", 119 * DAY)
     assert (await pruner.once())["inbox"] == 0
     await aged(db, "inbox", "claimed_at", 2 * DAY)
@@ -128,7 +141,7 @@ async def test_who_keeps_all_that_came_keeps_its_claims(db_for: MakeDb, servers:
     db, topic = await db_for("chassis"), fresh(servers)
     await consumer(db).apply(records(step("a")))
     await aged(db, "inbox", "claimed_at", 999 * DAY)
-    assert "inbox" not in await rounds(db, servers.kafka, topic, keeps_claims=True).once()
+    assert "inbox" not in await (await rounds(db, servers.kafka, topic, keeps_claims=True)).once()
     assert await db.pool.fetchval("SELECT count(*) FROM inbox") == 1
 
 
@@ -175,7 +188,7 @@ async def test_a_service_that_forgets_sooner_than_kafka_does_not_start(
 async def test_a_service_that_reads_what_the_catalogue_does_not_know_of_does_not_start(db_for: MakeDb) -> None:
     db = await db_for("briefing")
     with pytest.raises(ValueError, match="briefing reads other topics"):
-        await begin(db, "127.0.0.1:1", MONTH, ["executor.work.v1"], [], keeps_claims=False)
+        await begin(db, "127.0.0.1:1", "any", MONTH, ["executor.work.v1"], [], keeps_claims=False)
 
 
 async def test_a_service_forgets_by_itself_and_one_that_would_do_so_too_soon_does_not_start(
@@ -219,7 +232,7 @@ async def test_a_round_that_fails_ends_nothing(db_for: MakeDb) -> None:
     db = await db_for("chassis")
     await consumer(db).apply(records(step("a")))
     tenth = Retention(timedelta(seconds=0.1))
-    running = asyncio.create_task(Rounds(db, "127.0.0.1:1", tenth, ["a"], {"a": ["b"]}).run())
+    running = asyncio.create_task(Rounds(db, "127.0.0.1:1", "any", tenth, ["a"], {"a": ["b"]}).run())
     done, _ = await asyncio.wait([running], timeout=2)
     running.cancel()
     assert not done

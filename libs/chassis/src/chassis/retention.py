@@ -17,7 +17,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from chassis import horizon, pruning
+from chassis import cluster, horizon, pruning
 from chassis.metrics import LOG_HELD, OLDEST_ROW
 from chassis.postgres import AWAY, Database
 from contracts.catalogue import READS, TOPICS, readers_of
@@ -78,9 +78,15 @@ async def settle(kafka: str, retention: Retention, topics: Sequence[str], settin
 
 
 async def begin(
-    db: Database, kafka: str, retention: Retention, reads: Sequence[str], says: Sequence[str], keeps_claims: bool
+    db: Database,
+    kafka: str,
+    cluster_id: str,
+    retention: Retention,
+    reads: Sequence[str],
+    says: Sequence[str],
+    keeps_claims: bool,
 ) -> "Rounds":
-    """The rounds of a service that reads `reads` and says `says`. Raises TooShort.
+    """The rounds of a service that reads `reads` and says `says` on the cluster `cluster_id`. Raises TooShort.
 
     Raises ValueError where the catalogue has another idea of what it reads: others would forget what it has not read.
     """
@@ -89,7 +95,7 @@ async def begin(
     said = [*says, *(topic for topic in TOPICS if topic.startswith(INBOUND))]
     await settle(kafka, retention, [*{*reads, *said}], f"{db.service.upper()}_RETENTION_DAYS")
     readers = {topic: readers_of(topic) for topic in said}
-    return Rounds(db, kafka, retention, reads, readers, keeps_claims)
+    return Rounds(db, kafka, cluster_id, retention, reads, readers, keeps_claims)
 
 
 @dataclass(slots=True)
@@ -98,6 +104,8 @@ class Rounds:
 
     db: Database
     kafka: str
+    cluster_id: str
+    """Another one behind the same address is empty, which is not to have been read."""
     retention: Retention
     topics: Sequence[str]
     """What is read: as long as a record stands there, it is known."""
@@ -133,7 +141,7 @@ class Rounds:
         stood = await horizon.standing(self.kafka, list(self.readers))
         read = await self._read(stood.ends)
         LOG_HELD.set(len({partition.topic for partition in stood.ends} - read))
-        if read:
+        if read and await cluster.cluster_id(self.kafka) == self.cluster_id:
             gone[pruning.EVENT_LOG] = await pruning.said(self.db, began - self.retention.log, began, read)
         return gone
 

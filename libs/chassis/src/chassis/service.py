@@ -260,7 +260,9 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
         await settle(parts.db, cluster)
         await Own(parts.db, settings.kafka, parts.says, parts.verifier).settle()
         if (retention := Retention.of(settings.retention_days)) is not None:
-            rounds = await begin(parts.db, settings.kafka, retention, parts.topics, parts.says, parts.keeps_claims)
+            rounds = await begin(
+                parts.db, settings.kafka, cluster, retention, parts.topics, parts.says, parts.keeps_claims
+            )
             parts.background, parts.measures = (*parts.background, rounds.run), (*parts.measures, rounds.measure)
         if parts.applier is not None and parts.topics:
             consumer = Consumer(parts.db, name, parts.applier, parts.verifier, cluster)
