@@ -95,6 +95,17 @@ async def test_an_event_that_all_have_read_stays_for_the_time_of_retention(
     assert (await (await rounds(db, servers.kafka, topic, [f"reader-{topic}"])).once())["event_log"] == 0
 
 
+async def test_an_event_whose_sending_has_just_begun_stays(db_for: MakeDb, servers: Infrastructure) -> None:
+    """It may have reached Kafka after what the readers were asked about."""
+    db, topic = await db_for("chassis"), fresh(servers)
+    await said(db, topic, 40 * DAY)
+    await db.pool.execute("UPDATE event_log SET sent_at = clock_timestamp() - interval '20 s'")
+    pruner = await rounds(db, servers.kafka, topic, ["somebody"])
+    assert (await pruner.once())["event_log"] == 0
+    await aged(db, "event_log", "sent_at", timedelta(minutes=1))
+    assert (await pruner.once())["event_log"] == 1
+
+
 async def test_what_nobody_is_known_to_read_stays(db_for: MakeDb, servers: Infrastructure) -> None:
     db, topic = await db_for("chassis"), fresh(servers)
     await said(db, topic, 40 * DAY)

@@ -63,10 +63,10 @@ BUILDS = (
         name="marked before it is sent",
         breaks="an event that Kafka never acknowledged counts as sent",
         file=f"{CHASSIS}/relay.py",
-        now="                crashpoint(Point.RELAY_SEND)\n",
-        then="                async with self.db.pool.acquire() as early:\n"
-        '                    await early.execute(_SENT, [row["id"] for row in rows])\n'
-        "                crashpoint(Point.RELAY_SEND)\n",
+        now="            crashpoint(Point.RELAY_SEND)\n",
+        then="            async with self.db.pool.acquire() as early:\n"
+        '                await early.execute(_SENT, [row["id"] for row in rows])\n'
+        "            crashpoint(Point.RELAY_SEND)\n",
         caught_by=f"{BOUNDARIES}test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing",
     ),
     Build(

@@ -34,6 +34,8 @@ FIRST_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0
 """So long a round waits for readers to read what stood on Kafka when it began."""
 ASK_SECONDS = 1.0
+SENDING = timedelta(minutes=1)
+"""A row says when its sending began: longer ago than this, it has ended."""
 
 
 class TooShort(Exception):
@@ -142,7 +144,7 @@ class Rounds:
         read = await self._read(stood.ends)
         LOG_HELD.set(len({partition.topic for partition in stood.ends} - read))
         if read and await cluster.cluster_id(self.kafka) == self.cluster_id:
-            gone[pruning.EVENT_LOG] = await pruning.said(self.db, began - self.retention.log, began, read)
+            gone[pruning.EVENT_LOG] = await pruning.said(self.db, began - self.retention.log, began - SENDING, read)
         return gone
 
     async def measure(self) -> None:
