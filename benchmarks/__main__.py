@@ -39,8 +39,8 @@ def main() -> None:
             else:
                 alone[name] = (row, row.measure(runs, events, args.repeat))
             if args.write:  # after each row: a run that is cut short keeps what it has
-                report.write(PAGE, report.page(beside, alone, load, os.getloadavg()[0]))
-    print(report.page(beside, alone, load, os.getloadavg()[0]))
+                report.write(PAGE, report.page(beside, alone, args.quick, load, os.getloadavg()[0]))
+    print(report.page(beside, alone, args.quick, load, os.getloadavg()[0]))
 
 
 def both(runs: Runs, name: str, row: Row, events: int, repeat: int) -> dict[str, list[Measured]]:

@@ -85,14 +85,14 @@ ALONE: Mapping[str, Alone] = {
     "latency": Alone(
         what="a campaign's step, as above",
         aim="500 steps/s; p99 under 100 ms at half of what is possible",
-        events=2_000,
-        quick_events=500,
+        events=4_000,
+        quick_events=1_000,
         measure=latency,
     ),
     "partitions": Alone(
         what=f"mail events in, by one replica, from {', '.join(map(str, PARTITIONS))} partitions",
         aim="80% of one partition's, at least",
-        events=20_000,
+        events=30_000,
         quick_events=10_000,
         measure=partitions,
     ),

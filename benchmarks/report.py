@@ -35,13 +35,18 @@ def line(row: Row, runs: Runs) -> str:
 
 
 def page(
-    beside: Mapping[str, tuple[Row, Runs]], alone: Mapping[str, tuple[Alone, Found]], before: float, after: float
+    beside: Mapping[str, tuple[Row, Runs]],
+    alone: Mapping[str, tuple[Alone, Found]],
+    quick: bool,
+    before: float,
+    after: float,
 ) -> str:
     """Rates are events per second; ratios are of pairs that ran one after the other."""
     cores = os.cpu_count() or 0
     out = [
         f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; load average {before:.1f} before the"
-        f" first row and {after:.1f} after the last, this run's own work included.",
+        f" first row and {after:.1f} after the last, this run's own work included."
+        f"{' A first look, with fewer events (`--quick`).' if quick else ''}",
     ]
     if beside:
         out += [

@@ -18,7 +18,7 @@ class Row:
     prepare: Prepare
     ours: Side
     baseline: Side
-    events: int = 30_000
+    events: int = 60_000
     quick_events: int = 10_000
     partitions: int = 6
 
@@ -65,8 +65,8 @@ ROWS: Mapping[str, Row] = {
         prepare=steps.prepare,
         ours=stepping.ours,
         baseline=steps_by_hand.baseline,
-        events=2_000,
-        quick_events=500,
+        events=4_000,
+        quick_events=1_000,
         partitions=3,
     ),
     "relay": Row(
