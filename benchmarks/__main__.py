@@ -24,23 +24,22 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=[*ROWS, *ALONE], default=[*ROWS, *ALONE])
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    beside, alone = {}, {}
+    lines: dict[str, str] = {}
     with (
         TemporaryDirectory(prefix="handrail-bench-", ignore_cleanup_errors=True) as home,
         infrastructure(Path(home)) as servers,
     ):
         runs = Runs(servers, str(keys.init(Path(home) / "keys").folder))
         for name in args.rows:
-            row = ROWS.get(name) or ALONE[name]
+            row, load = ROWS.get(name) or ALONE[name], os.getloadavg()[0]
             events = row.quick_events if args.quick else row.events
             if isinstance(row, Row):
-                beside[name] = (row, both(runs, name, row, events, args.repeat))
+                lines[name] = report.beside(name, row, both(runs, name, row, events, args.repeat), load, args.quick)
             else:
-                alone[name] = (row, row.measure(runs, events, args.repeat))
+                lines[name] = report.alone(name, row, row.measure(runs, events, args.repeat), load, args.quick)
             if args.write:  # after each row: a run that is cut short keeps what it has
-                report.write(PAGE, report.page(beside, alone, args.quick, load, os.getloadavg()[0]))
-    print(report.page(beside, alone, args.quick, load, os.getloadavg()[0]))
+                report.write(PAGE, lines)
+    print(report.table(lines))
 
 
 def both(runs: Runs, name: str, row: Row, events: int, repeat: int) -> dict[str, list[Measured]]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.alone import Alone, Found
+from benchmarks.alone import ALONE, Alone, Found
 from benchmarks.frame import Measured
-from benchmarks.rows import Row
+from benchmarks.rows import ROWS, Row
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -21,50 +21,47 @@ def spread(values: Sequence[float]) -> str:
     return " / ".join(f"{value:,.0f}" for value in (min(values), median(values), max(values)))
 
 
-def line(row: Row, runs: Runs) -> str:
+def beside(name: str, row: Row, runs: Runs, load: float, quick: bool) -> str:
+    """The line of a row that stands beside code by hand."""
     ours, baseline = ([one.rate for one in runs[side]] for side in ("ours", "baseline"))
     cpu = [median(one.cpu_micros for one in runs[side]) for side in ("ours", "baseline")]
     ratios = [a / b for a, b in zip(ours, baseline, strict=True)]
     ratio = " / ".join(f"{value:.0%}" for value in (min(ratios), median(ratios), max(ratios)))
     reached = "yes" if median(ratios) >= row.reach and median(ours) >= row.least else "no"
+    about = _about(load, row.quick_events if quick else row.events, quick)
     aim = f"{row.reach:.0%}, {row.least:,}/s" if row.least else f"{row.reach:.0%}"
     return (
-        f"| {row.what} | {row.compared_with} | {spread(ours)} | {spread(baseline)} | {ratio} | {aim} "
-        f"| {reached} | {cpu[0]:.0f} / {cpu[1]:.0f} |"
+        f"| `{name}` | {row.what} | {row.compared_with} | {spread(ours)} | {spread(baseline)} | {ratio} | {aim} "
+        f"| {reached} | {cpu[0]:.0f} / {cpu[1]:.0f} | {about} |"
     )
 
 
-def page(
-    beside: Mapping[str, tuple[Row, Runs]],
-    alone: Mapping[str, tuple[Alone, Found]],
-    quick: bool,
-    before: float,
-    after: float,
-) -> str:
-    """Rates are events per second; ratios are of pairs that ran one after the other."""
-    cores = os.cpu_count() or 0
-    out = [
-        f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; load average {before:.1f} before the"
-        f" first row and {after:.1f} after the last, this run's own work included."
-        f"{' A first look, with fewer events (`--quick`).' if quick else ''}",
-    ]
-    if beside:
-        out += [
-            "",
-            "| what | compared with | ours, events/s | theirs, events/s | ratio | aim | reached | CPU us, both |",
-            "|---|---|---:|---:|---:|---:|---|---:|",
-            *(line(row, runs) for row, runs in beside.values()),
-        ]
-    if alone:
-        out += ["", "| what | measured | against itself | aim | reached |", "|---|---|---:|---:|---|"]
-    for row, found in alone.values():
-        reached = "yes" if found.reached else "no"
-        out.append(f"| {row.what} | {found.figures} | {found.ratio} | {row.aim} | {reached} |")
+def alone(name: str, row: Alone, found: Found, load: float, quick: bool) -> str:
+    """The line of a row that stands against itself."""
+    reached = "yes" if found.reached else "no"
+    about = _about(load, row.quick_events if quick else row.events, quick)
+    return f"| `{name}` | {row.what} | {found.figures} | {found.ratio} | {row.aim} | {reached} | {about} |"
+
+
+def _about(load: float, events: int, quick: bool) -> str:
+    return f"{events:,}{' (quick)' if quick else ''}, {load:.1f}"
+
+
+def table(lines: Mapping[str, str]) -> str:
+    """The tables of `lines`, by row. Rates are events per second; ratios are of pairs that ran one after the other."""
+    out = [f"{os.cpu_count() or 0} cores, {platform.machine()}, Python {platform.python_version()}."]
+    if pairs := [lines[name] for name in ROWS if name in lines]:
+        head = "row | what | compared with | ours, events/s | theirs, events/s | ratio | aim | reached | CPU us, both"
+        out += ["", f"| {head} | events, load |", "|---|---|---|---:|---:|---:|---:|---|---:|---:|", *pairs]
+    if singles := [lines[name] for name in ALONE if name in lines]:
+        out += ["", "| row | what | measured | against itself | aim | reached | events, load |"]
+        out += ["|---|---|---|---:|---|---|---:|", *singles]
     return "\n".join(out)
 
 
-def write(page: Path, text: str) -> None:
-    """Replace what stands between the markers."""
+def write(page: Path, lines: Mapping[str, str]) -> None:
+    """Put `lines` between the markers; rows that were not measured now stay as they are."""
     before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    old, _, after = rest.partition(END)
+    kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    page.write_text(f"{before}{BEGIN}\n{table({**kept, **lines})}\n{END}{after}")

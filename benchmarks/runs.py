@@ -31,7 +31,9 @@ class Runs:
                 kafka=self.servers.kafka, dsn=dsn, keys=self.keys, run=run, events=events, per_second=per_second
             )
             argv = [sys.executable, "-m", "benchmarks.side", row, side, stage.to_json()]
-            done = subprocess.run(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=900, check=True)
+            done = subprocess.run(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=900)
+            if done.returncode:
+                raise RuntimeError(f"{row} {side} ended with {done.returncode}: {done.stdout[-3000:]}")
             [line] = [line for line in done.stdout.splitlines() if line.startswith("measured ")]
             one = Measured(**json.loads(line.removeprefix("measured ")))
         finally:
