@@ -157,7 +157,7 @@ def not_told() -> Story:
 def test_it_is_counted(happens: Callable[[], Story], name: str, labels: dict[str, str], by: float) -> None:
     before = value(name, **labels)
     happens()
-    assert value(name, **labels) - before == by
+    assert value(name, **labels) - before == pytest.approx(by)
 
 
 def test_a_look_counts_once_from_the_first_and_a_later_vote_changes_nothing() -> None:
@@ -168,7 +168,7 @@ def test_a_look_counts_once_from_the_first_and_a_later_vote_changes_nothing() ->
         story.tell(look, later(minutes=minute))
     story.vote(proposal, who(), at=later(minutes=10))
     after = value("case_ack_seconds_sum", severity="medium"), value("case_ack_seconds_count", severity="medium")
-    assert (after[0] - before[0], after[1] - before[1]) == (60, 1)
+    assert (after[0] - before[0], after[1] - before[1]) == pytest.approx((60, 1))
 
 
 def test_what_a_kill_switch_kept_back_is_evaluated_again_when_it_is_released() -> None:

@@ -19,12 +19,14 @@ from tests.proof.witness import seen
 QUIET_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
 
+# An SLA's deadline says nothing when it was met before, and in a long proof one of them is always near.
 _LEFT = """
 SELECT 'unsent events' AS what, count(*) FROM event_log WHERE sent_at IS NULL
 UNION ALL
 SELECT 'messages that wait for a plan', count(*) FROM waiting
 UNION ALL
-SELECT 'tasks due', count(*) FROM task WHERE done_at IS NULL AND due_at < clock_timestamp() + interval '60 s'
+SELECT 'tasks due', count(*) FROM task
+ WHERE done_at IS NULL AND due_at < clock_timestamp() + CASE WHEN kind = 'sla_deadline' THEN '0 s' ELSE '60 s' END::interval
 UNION ALL
 SELECT 'tasks leased', count(*) FROM task WHERE done_at IS NULL AND lease IS NOT NULL
 """
