@@ -26,7 +26,8 @@ UNION ALL
 SELECT 'messages that wait for a plan', count(*) FROM waiting
 UNION ALL
 SELECT 'tasks due', count(*) FROM task
- WHERE done_at IS NULL AND due_at < clock_timestamp() + CASE WHEN kind = 'sla_deadline' THEN '0 s' ELSE '60 s' END::interval
+ WHERE done_at IS NULL
+   AND due_at < clock_timestamp() + CASE WHEN kind = 'sla_deadline' THEN '0 s' ELSE '60 s' END::interval
 UNION ALL
 SELECT 'tasks leased', count(*) FROM task WHERE done_at IS NULL AND lease IS NOT NULL
 """
