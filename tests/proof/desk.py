@@ -27,10 +27,11 @@ class Desk:
         """For ever."""
         while True:
             answer = await self.doors.get(SAM, "escalation", "/v1/cases")
-            by_campaign: dict[UUID, list[Json]] = defaultdict(list)
-            for case in (answer or {"cases": []})["cases"]:
-                by_campaign[UUID(case["campaign_id"])].append(case)
-            self.cases = by_campaign
+            if answer is not None:
+                by_campaign: dict[UUID, list[Json]] = defaultdict(list)
+                for case in answer["cases"]:
+                    by_campaign[UUID(case["campaign_id"])].append(case)
+                self.cases = by_campaign
             await asyncio.sleep(LOOK_SECONDS)
 
     def find(self, campaign: UUID, kind: str, *, options: int = 1) -> Json | None:

@@ -149,8 +149,19 @@ class Life:
         await self._closed()
 
     async def _bounced(self) -> None:
-        """The dead domain halts it; people choose, or nobody comes and it stays halted."""
-        case = await self._until(lambda: self._case("trigger", options=3), "a case about bounces")
+        """The dead domain halts it; people choose, or nobody comes in time and it stays halted."""
+        asked = asyncio.Event()
+
+        async def all_options() -> tuple[Json | None] | None:
+            if await self._case("trigger", options=0) is not None:
+                asked.set()
+            elif asked.is_set():
+                return (None,)  # it expired before all its options were there
+            case = await self._case("trigger", options=3)
+            return None if case is None else (case,)
+
+        found = await self._until(all_options, "a case about bounces")
+        case = found[0] if found is not None else None
         choice = self.campaign.chance("bounced").choice(("resume_without_domain", "resume_all", "stop", None))
         if case is None or choice is None:
             return
