@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from tempfile import TemporaryDirectory
 
 from tests.sabotage.builds import BUILDS, Build
@@ -21,6 +23,8 @@ BEGIN, END = "<!-- sabotage: begin -->", "<!-- sabotage: end -->"
 SECONDS = 300
 ALL_SECONDS = 1800
 """For the tests of all builds together, on the untouched copy."""
+JOBS = 4
+"""At a time: whoever waits for what a bad build never does needs no processor."""
 PASSED, FAILED = 0, 1
 """pytest's exit codes: 2 and more say that the tests did not run, which catches nothing."""
 
@@ -57,13 +61,16 @@ def tested(copy: Path, tests: Iterable[str], seconds: float = SECONDS) -> tuple[
 def main(names: list[str]) -> int:
     chosen = [build for build in BUILDS if not names or build.name in names]
     with TemporaryDirectory(prefix="handrail-sabotage-") as folder:
-        copy = copied(Path(folder))
-        code, failed = tested(copy, sorted({build.caught_by for build in chosen}), ALL_SECONDS)
+        copies: Queue[Path] = Queue()
+        for nth in range(JOBS):
+            copies.put(copied(Path(folder) / str(nth)))
+        code, failed = tested(copies.queue[0], sorted({build.caught_by for build in chosen}), ALL_SECONDS)
         if code != PASSED:
             print(f"the tests fail on the untouched checkout: {failed or f'exit {code}'}")
             return 1
         print(f"{len(chosen)} builds; their tests pass on the untouched checkout")
-        rows = [(build, *_caught(copy, build)) for build in chosen]
+        with ThreadPoolExecutor(JOBS) as pool:
+            rows = list(pool.map(lambda build: (build, *_caught(copies, build)), chosen))
     escaped = [build.name for build, caught, _ in rows if not caught]
     print(f"{len(rows) - len(escaped)} of {len(rows)} caught" + "".join(f"; NOT caught: {name}" for name in escaped))
     if not names and not escaped:
@@ -71,7 +78,8 @@ def main(names: list[str]) -> int:
     return 1 if escaped else 0
 
 
-def _caught(copy: Path, build: Build) -> tuple[bool, str]:
+def _caught(copies: "Queue[Path]", build: Build) -> tuple[bool, str]:
+    copy = copies.get()
     file, begun = copy / build.file, time.monotonic()
     sound = file.read_text()
     file.write_text(sound.replace(build.now, build.then, 1))
@@ -79,6 +87,7 @@ def _caught(copy: Path, build: Build) -> tuple[bool, str]:
         code, failed = tested(copy, [build.caught_by])
     finally:
         file.write_text(sound)
+        copies.put(copy)
     caught = code == FAILED
     print(f"{'caught' if caught else 'ESCAPED':8}{build.name} ({time.monotonic() - begun:.0f} s) {failed}", flush=True)
     return caught, failed or build.caught_by
