@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
@@ -13,7 +15,7 @@ from chassis.attempts import Attempts
 from chassis.consumer import FAILING_IN_A_ROW, Consumer, EverythingFails
 from chassis.decision import Decision, Key, Loaded, Message
 from chassis.fold import Fold
-from chassis.postgres import Database
+from chassis.postgres import Conn, Database
 from chassis.records import Raw
 from chassis.redrive import redrive
 from contracts.event import CampaignId, Event, Fact
@@ -21,7 +23,7 @@ from contracts.executor import StepCompleted
 from contracts.inbound import MailEvent, RecipientEventReported
 from contracts.monitor import TriggerCleared
 from tests.builders import CAMPAIGN, HASH, TENANT, fact, plan_issued, record
-from tests.chassis.counting import STATES, Tally, decide, fold
+from tests.chassis.counting import STATES, Tally, decide, fold, load
 from tests.conftest import VERIFIER, MakeDb
 
 OTHER = CampaignId(uuid4())
@@ -232,13 +234,31 @@ async def _quick(reader: Consumer, batch: list[Raw]) -> None:
     await reader.apply(batch)
 
 
-async def test_two_replicas_that_meet_a_campaign_at_once_count_every_step(db_for: MakeDb) -> None:
+@pytest.mark.parametrize("known", [0, 1])
+async def test_two_replicas_that_meet_a_campaign_at_once_count_every_step(db_for: MakeDb, known: int) -> None:
+    """A campaign that is new is locked by its insertion too; one that is known by its lock alone."""
     db = await db_for("chassis")
     campaigns = [CampaignId(uuid4()) for _ in range(40)]
-    one = [record(step("one", campaign), n) for n, campaign in enumerate(campaigns)]
-    two = [record(step("two", campaign), 100 + n) for n, campaign in enumerate(reversed(campaigns))]
-    await asyncio.gather(consumer(db).apply(one), consumer(db).apply(two))
-    assert [(await tally(db, campaign)).count for campaign in campaigns] == [2] * 40
+    if known:
+        await consumer(db).apply([record(step("before", campaign), n) for n, campaign in enumerate(campaigns)])
+    one = [record(step("one", campaign), 100 + n) for n, campaign in enumerate(campaigns)]
+    two = [record(step("two", campaign), 200 + n) for n, campaign in enumerate(reversed(campaigns))]
+    loaded, both = 0, asyncio.Event()
+
+    async def meet(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Tally, None]]:
+        """Read, and save nothing until the other one has read too; one that is kept out is not waited for long."""
+        nonlocal loaded
+        found = await load(conn, messages)
+        loaded += 1
+        if loaded == 2:
+            both.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(both.wait(), 0.5)
+        return found
+
+    applier = fold(verifier=VERIFIER, load=meet)
+    await asyncio.gather(consumer(db, applier).apply(one), consumer(db, applier).apply(two))
+    assert [(await tally(db, campaign)).count for campaign in campaigns] == [2 + known] * 40
 
 
 async def test_a_message_that_names_an_unknown_plan_waits_for_it(db_for: MakeDb) -> None:
