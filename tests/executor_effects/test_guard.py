@@ -70,16 +70,17 @@ async def test_no_to_all(db_for: MakeDb, box: Postbox, folder: Path, keys: Keys,
     assert await db.pool.fetchval("SELECT count(*) FROM touch") == 0
 
 
+@pytest.mark.parametrize("part", ["subject", "body_text", "body_html"])
 @pytest.mark.parametrize("body", ["", "and a change of the intent's own digest"])
 async def test_a_mail_changed_after_the_first_wave_is_refused(
-    db_for: MakeDb, box: Postbox, folder: Path, keys: Keys, body: str
+    db_for: MakeDb, box: Postbox, folder: Path, keys: Keys, body: str, part: str
 ) -> None:
     """Whoever can change the text can change the digest beside it: the signed grant is what counts."""
     db, to = await db_for("executor"), addresses(4)
     send = await cleared(db, to, first_wave=2)
     one = dispatcher(db, box.port, folder, keys)
     await run(one, send)
-    await db.pool.execute("UPDATE mail SET subject = 'Hi' WHERE position = 3")
+    await db.pool.execute(f"UPDATE mail SET {part} = 'Hi' WHERE position = 3")
     if body:
         row = await db.pool.fetchrow("SELECT subject, body_text, body_html FROM mail WHERE position = 3")
         assert row is not None

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from handrail.local.environment import SERVICES
@@ -39,8 +38,7 @@ def listed(service: str) -> list[str]:
 
 
 AFTER_DEATHS = ("dispatch.left_behind",)
-"""Points that are only come to when somebody died in mid-send: often enough for a third occurrence, somebody must."""
-VICTIM, SURVIVES_SECONDS = "executor-0", 4.0
+"""Only come to after a death in mid-send, which the point before was: at the first occurrence each time."""
 
 
 async def crash(proof: Proof) -> None:
@@ -54,24 +52,11 @@ async def _service(proof: Proof, service: str, points: list[str]) -> None:
     for occurrence in range(1, proof.count + 1):
         for point in points:
             name = f"{service} {point}"
-            dying = asyncio.create_task(_die(proof)) if point in AFTER_DEATHS and occurrence > 1 else None
-            hit = await _hit(folder, service, f"{point} {occurrence}")
-            if dying is not None:
-                dying.cancel()
-                with suppress(asyncio.CancelledError):
-                    await dying
-            if hit:
+            nth = 1 if point in AFTER_DEATHS else occurrence
+            if await _hit(folder, service, f"{point} {nth}"):
                 proof.note(f"{name} at occurrence {occurrence}", covers=name)
             else:
                 proof.missed.append(f"{name} at occurrence {occurrence}")
-
-
-async def _die(proof: Proof) -> None:
-    """In mid-send, again and again; the other replica finds what was left behind."""
-    while True:
-        await proof.something_leaves()
-        proof.supervisor.kill(VICTIM)
-        await asyncio.sleep(proof.place.lease_seconds + SURVIVES_SECONDS)
 
 
 async def _hit(folder: Path, service: str, armed: str) -> bool:
