@@ -265,12 +265,12 @@ BUILDS = (
         caught_by=f"{GUARD}test_a_stale_task_does_nothing",
     ),
     Build(
-        name="suppression not read by the guard",
-        breaks="somebody who left gets one more mail",
+        name="suppression not read before each mail",
+        breaks="somebody who left while a batch was in hand gets one more mail",
         file=f"{EXECUTOR}/sending/guard.py",
-        now='        elif row["suppressed"] is not None:\n',
-        then='        elif row["suppressed"] is not None and begun is None:\n',
-        caught_by=f"{GUARD}test_no_to_one_person_is_no_to_nobody_else",
+        now="WHEN EXISTS (SELECT 1 FROM suppression WHERE (tenant, recipient_hash) = ($1, $8)) THEN 'suppressed'\n",
+        then="WHEN $1 = '' AND $8 = '' THEN 'suppressed'\n",
+        caught_by=f"{SENDING}test_what_is_stopped_between_guard_and_send_does_not_leave",
     ),
     Build(
         name="budget not a condition",
@@ -355,6 +355,6 @@ BUILDS = (
         file=f"{CONTRACTS}/audit.py",
         now='sequence_no.to_bytes(8, "big", signed=True) + previous + record_body',
         then='sequence_no.to_bytes(8, "big", signed=True) + record_body',
-        caught_by="tests/audit/test_service.py::test_every_record_is_stored_byte_for_byte_and_chained",
+        caught_by="tests/contracts/test_audit.py::test_each_link_holds_all_before_it",
     ),
 )
