@@ -45,8 +45,8 @@ FAULTS: Mapping[str, Kind] = {
     "broker": Kind(broker.bounce, 2),
     "postgres": Kind(postgres.stop, 2),
     "kill_switch": Kind(kill_switch.engage, 4),
-    "zombie": Kind(zombie.sleep, 2),
-    "rebalance": Kind(rebalance.come_and_go, 5),
+    "zombie": Kind(zombie.sleep, 1),
+    "rebalance": Kind(rebalance.come_and_go, 3),
     "duplicates": Kind(duplicates.again, 4, told_again),
 }
 
