@@ -1,4 +1,5 @@
--- Timers fire once, never early, and all that were due have fired. Lateness is measured elsewhere, not judged here.
+-- Timers fire once, never early, and all that were due ten seconds before the tables were read have fired. Lateness is
+-- measured elsewhere, not judged here.
 WITH closed AS (
     SELECT body->>'case_id' AS case_id FROM judge.fact
      WHERE type IN ('io.handrail.case.resolved.v1', 'io.handrail.case.expired.v1', 'io.handrail.case.withdrawn.v1')
@@ -7,7 +8,7 @@ SELECT 'early' AS what, format('%s %s %s', service, kind, id) AS which FROM judg
 UNION ALL
 SELECT 'due and not done', format('%s %s %s', t.service, t.kind, t.id)
   FROM judge.task AS t
- WHERE t.done_at IS NULL AND t.due_at < now()
+ WHERE t.done_at IS NULL AND t.due_at < judge.known('looked_at')::timestamptz - interval '10 s'
    AND NOT EXISTS (SELECT 1 FROM judge.dead_letter AS d
                     WHERE (d.service, d.tenant, d.campaign_id) = (t.service, t.tenant, t.campaign_id))
 UNION ALL
@@ -18,7 +19,7 @@ SELECT 'a case that expired early', format('%s', e.body->>'case_id')
 UNION ALL
 SELECT 'a case open past its deadline', format('%s', o.body->>'case_id')
   FROM judge.fact AS o
- WHERE o.type = 'io.handrail.case.opened.v1' AND (o.body->>'deadline')::timestamptz < now()
+ WHERE o.type = 'io.handrail.case.opened.v1' AND (o.body->>'deadline')::timestamptz < judge.known('looked_at')::timestamptz - interval '10 s'
    AND o.body->>'case_id' NOT IN (SELECT case_id FROM closed)
 UNION ALL
 SELECT 'a window that closed early', format('%s', campaign_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import asyncpg
@@ -36,6 +37,7 @@ async def gather(place: Place, book: Book, progress: Sequence[Progress]) -> Evid
     judge = await asyncpg.connect(dsn)
     try:
         await judge.execute(_sql("schema.sql"))
+        looked_at = datetime.now(UTC)
         for service in SERVICES:
             source = await asyncpg.connect(place.system.dsn(service))
             try:
@@ -45,7 +47,7 @@ async def gather(place: Place, book: Book, progress: Sequence[Progress]) -> Evid
         await tables.join(judge)
         seen = await records.load(judge, place.witness, place.system.keys.signature_keys)
         effects = await ledger.load(judge, place.ledger)
-        await _say(judge, place, book, progress)
+        await _say(judge, place, book, progress, looked_at)
         await judge.execute(_sql("views.sql"))
         await judge.execute("ANALYZE")
     finally:
@@ -53,9 +55,12 @@ async def gather(place: Place, book: Book, progress: Sequence[Progress]) -> Evid
     return Evidence(dsn, seen, effects)
 
 
-async def _say(judge: asyncpg.Connection, place: Place, book: Book, progress: Sequence[Progress]) -> None:
+async def _say(
+    judge: asyncpg.Connection, place: Place, book: Book, progress: Sequence[Progress], looked_at: datetime
+) -> None:
     sender = place.organisation["sender"]
     known = {
+        "looked_at": looked_at.isoformat(),
         "in_flight": str(LINES * REPLICAS["executor"]),
         "tenant_row": str(tenant_row(Tenant(TENANT))),
         "everybodys_row": str(tenant_row(Tenant("*"))),
