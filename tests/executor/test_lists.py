@@ -152,16 +152,6 @@ def test_what_was_waived_of_the_old_list_is_not_waived_of_the_new() -> None:
     assert set(story.campaign.waived) == {"mail.attended:lengths"}
 
 
-def test_a_plan_for_another_number_of_people_is_not_proposed() -> None:
-    story = held_up()
-    story.tell(waiver("audience_segmentation"))
-    late = planned(story)
-    without(story, audience=None)
-    story.tell(rendered(recipients=300))
-    assert story.tell(late).reason is Reason.NOTED
-    assert not story.said(ActionProposed)
-
-
 def table_of(count: int, **changes: Any) -> bytes:
     return table(*people(count, **changes))
 

@@ -10,10 +10,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from contracts.catalogue import TOPICS
+from contracts.catalogue import READS, TOPICS
 from handrail.local.environment import SERVICES
 from tests.proof.place import PARTITIONS, Place
-from tests.proof.subscriptions import SUBSCRIPTIONS
 from tests.proof.witness import seen
 
 QUIET_SECONDS = 3.0
@@ -70,7 +69,7 @@ async def quiet(place: Place) -> list[Progress]:
         await asyncio.sleep(0.5)
 
 
-async def progress(bootstrap: str, consumers: Iterable[str] = SUBSCRIPTIONS) -> list[Progress]:
+async def progress(bootstrap: str, consumers: Iterable[str] = READS) -> list[Progress]:
     """What each group has committed, and where each partition ends."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
@@ -88,7 +87,7 @@ async def progress(bootstrap: str, consumers: Iterable[str] = SUBSCRIPTIONS) -> 
             out += [
                 Progress(name, part.topic, part.partition, 0, ends[part])
                 for part in parts
-                if part.topic in SUBSCRIPTIONS[name] and part not in committed
+                if part.topic in READS[name] and part not in committed
             ]
         return out
     finally:

@@ -1,6 +1,7 @@
 """Records come again: in blocks, late, in any order of the blocks, while campaigns flow and when all is quiet.
 
-At the end everything that was ever said is said once more, and not one row of any table may differ afterwards.
+At the end everything that was ever said is said once more, and not one row of any table may differ afterwards, but
+those that say where reading began.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from contracts.catalogue import BY_TYPE
+from contracts.catalogue import BY_TYPE, READS
 from contracts.event import Tenant, tenant_row
 from handrail.local.environment import SERVICES
 from tests.proof.book import Book
@@ -15,7 +15,6 @@ from tests.proof.judge import ledger, records, tables
 from tests.proof.people import EVERYBODY, TENANT
 from tests.proof.place import REPLICAS, Place
 from tests.proof.quiet import Progress
-from tests.proof.subscriptions import SUBSCRIPTIONS
 
 DATABASE = "judge"
 LINES = 4
@@ -70,7 +69,7 @@ async def _say(
     stops = [(one.scope, one.campaign_id, one.asked_at, one.answered_at, one.lifted_at) for one in book.stops]
     said: dict[str, Sequence[tuple[object, ...]]] = {
         "progress": [(one.consumer, one.topic, one.partition, one.committed, one.ends) for one in progress],
-        "subscription": [(consumer, topic) for consumer, topics in SUBSCRIPTIONS.items() for topic in topics],
+        "subscription": [(consumer, topic) for consumer, topics in READS.items() for topic in topics],
         "person": [(one.subject, one.kind, list(one.roles)) for one in EVERYBODY],
         "promise": [(one.campaign_id, types[one.event]) for one in book.promises],
         "stop": stops,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from contracts.catalogue import TOPICS
+from contracts.catalogue import READS, TOPICS
 from contracts.event import CampaignId, Event
 from contracts.inbound import BriefSubmitted, ContactEventReported, MetricReported, RecipientEventReported
 from handrail.local.system import System
@@ -17,7 +17,6 @@ from tests.proof.organisation import EXAMPLES
 from tests.proof.poison.judging import claims, judged, letters
 from tests.proof.poison.kinds import KINDS, good
 from tests.proof.poison.sending import Meant, Sent, public, sender, uuid
-from tests.proof.subscriptions import SUBSCRIPTIONS
 
 READERS = ("briefing", "monitor", "audit", "tower")
 PUBLIC: Sequence[type[Event]] = (BriefSubmitted, MetricReported, RecipientEventReported, ContactEventReported)
@@ -52,7 +51,7 @@ async def spoil_the_public(home: Path, *, seed: int, count: int) -> Verdict:
             sent = await sending.send(meant(seed, count), seed)
         verdict.note(f"{len(sent)} records, one in two spoilt")
         for service in READERS:
-            mine = [one for one in sent if one.meant.record.topic in SUBSCRIPTIONS[service]]
+            mine = [one for one in sent if one.meant.record.topic in READS[service]]
             verdict.found |= {
                 f"{service}: {invariant}": found for invariant, found in (await _judged(system, service, mine)).items()
             }

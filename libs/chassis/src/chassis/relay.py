@@ -125,6 +125,7 @@ class Relay:
                 await sending
             finally:
                 sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)  # nothing is on its way when the lock is let go
             crashpoint(Point.RELAY_ACKNOWLEDGED)
             sent += len(rows)
             rows = following

@@ -1,4 +1,4 @@
-"""Says again, on another Kafka cluster, what this service ever said, so that nothing is lost with the old one's data.
+"""Says again, on another Kafka cluster, what this service said, so that nothing is lost with the old one's data.
 
 Rows of the event log become unsent, and the relay sends them in their order, before anything newer. Ids are stable:
 who met an event before leaves it out. Records of outsiders that came by Kafka alone are sent by whoever keeps them.

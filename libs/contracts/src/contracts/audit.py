@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import ClassVar, TypeAlias
 
 from contracts.event import Count, Event, Sha256, Signature
-from contracts.framing import length, name_framed
+from contracts.framing import f, length, name_framed
 
 FIRST_PREVIOUS = bytes(32)
 """What the first record of a tenant follows."""
@@ -42,7 +42,7 @@ def body(topic: str, key: bytes, headers: Iterable[tuple[str, bytes]], value: by
 
 def body_with(topic: str, key: bytes, framed: bytes, value: bytes) -> bytes:
     """`body`, with the headers framed already."""
-    return b"".join((name_framed(topic), length(len(key)), key, framed, length(len(value)), value))
+    return f(topic, key) + framed + f(value)
 
 
 def framed_headers(headers: Iterable[tuple[str, bytes]]) -> bytes:

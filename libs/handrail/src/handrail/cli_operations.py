@@ -32,7 +32,7 @@ def replay(
     until: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="And before then.")] = None,
     home: Home = HOME,
 ) -> None:
-    """On a new Kafka cluster: say again all that was ever said, in order. Nothing is done twice."""
+    """On a new Kafka cluster: say again what is kept, in order. Nothing is done twice."""
     arguments = [part for one in topic or [] for part in ("--topic", one)]
     for name, at in (("--from", since), ("--to", until)):
         arguments += [] if at is None else [name, at.isoformat()]

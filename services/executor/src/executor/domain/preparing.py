@@ -147,8 +147,6 @@ def planned(here: Here, state: Campaign, found: SendPlanned, meta: Meta, now: da
         return Decision(Reason.HALTED_ALREADY, state)
     if found.task.halts != state.halts or state.sending is not None or state.audience is None:
         return Decision(Reason.NOTED, state)
-    if found.task.recipients != state.audience.recipients:  # rendered again since
-        return Decision(Reason.NOTED, state)
     if found.ways.chosen != Way.SEND:
         return failed(state, found.task, f"{found.ways.chosen!r} was chosen, which nobody can carry out")
     superseded = {

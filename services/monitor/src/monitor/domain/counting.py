@@ -90,24 +90,22 @@ def recorded(
 
 def _with_kind(wave: Wave, recipient: Recipient, kind: str) -> Wave:
     """`wave` with one more of `kind`. A mail's fate is reported once, and a mail that is lost was not delivered."""
-    before = recipient.kinds
+    before, domain = recipient.kinds, recipient.domain
     was_lost, is_lost = bool(before & LOST), kind in LOST
-    changes: dict[str, object] = {}
     counts = wave.counts
     if kind != MailEvent.DELIVERED or not was_lost:
         counts = {**counts, kind: counts.get(kind, 0) + 1}
     if is_lost and not was_lost and MailEvent.DELIVERED in before:
         counts = {**counts, MailEvent.DELIVERED: counts[MailEvent.DELIVERED] - 1}
         counts = {one: count for one, count in counts.items() if count}
-    if kind in REPORTED and not before & REPORTED:
-        changes["reported"] = wave.reported + 1
-    if is_lost and not was_lost:
-        changes["lost"] = wave.lost + 1
-    if kind == MailEvent.BOUNCED_HARD:
-        changes["bounced_by"] = _one_more(wave.bounced_by, recipient.domain)
-    if kind == MailEvent.COMPLAINED:
-        changes["complained_by"] = _one_more(wave.complained_by, recipient.domain)
-    return changed(wave, counts=counts, **changes)
+    return changed(
+        wave,
+        counts=counts,
+        reported=wave.reported + (kind in REPORTED and not before & REPORTED),
+        lost=wave.lost + (is_lost and not was_lost),
+        bounced_by=_one_more(wave.bounced_by, domain) if kind == MailEvent.BOUNCED_HARD else wave.bounced_by,
+        complained_by=_one_more(wave.complained_by, domain) if kind == MailEvent.COMPLAINED else wave.complained_by,
+    )
 
 
 def _one_more(parts: Mapping[str, int], of: str) -> Mapping[str, int]:
