@@ -35,20 +35,26 @@ BUILDS = (
         name="acknowledge before commit",
         breaks="a batch whose process dies before its commit is lost",
         file=f"{CHASSIS}/consumer.py",
-        now="            await self.apply(raws, alone=await self._suspicious(raws))\n"
-        "            crashpoint(Point.OFFSETS_COMMIT)\n",
-        then="            await self._commit(records, kafka)\n"
-        "            await self.apply(raws, alone=await self._suspicious(raws))\n"
-        "            crashpoint(Point.OFFSETS_COMMIT)\n",
+        now="            applying = asyncio.create_task(self._apply_polled(batch))\n",
+        then="            await self._assignment.commit(held[: len(batch)], kafka)\n"
+        "            applying = asyncio.create_task(self._apply_polled(batch))\n",
         caught_by=f"{BOUNDARIES}test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing",
     ),
     Build(
         name="offsets committed for all that was fetched",
         breaks="what is fetched and not yet applied is skipped after a restart",
-        file=f"{CHASSIS}/consumer.py",
+        file=f"{CHASSIS}/assignment.py",
         now="            await kafka.commit(mine)\n",
         then="            await kafka.commit(await kafka.end_offsets(list(mine)))\n",
         caught_by=f"{BOUNDARIES}test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing",
+    ),
+    Build(
+        name="what was read ahead is not given back",
+        breaks="a batch that was read while the one before it failed is never applied",
+        file=f"{CHASSIS}/consumer.py",
+        now="            self._assignment.give_back(held, kafka)\n            self._pause",
+        then="            self._assignment.give_back(held[: self.max_records], kafka)\n            self._pause",
+        caught_by="tests/chassis/test_read_ahead.py::test_a_batch_that_fails_is_given_back_with_what_was_read_ahead",
     ),
     Build(
         name="cursor outbox",

@@ -2,6 +2,7 @@
 
 A polled batch is applied in one transaction; offsets are committed after it. When a batch fails it is rolled back and
 taken again record by record, so that only the failing record, and what follows it for the same campaign, is held back.
+While batches come full, the next one is read and decoded as the database works on the one before.
 """
 
 import asyncio
@@ -12,15 +13,15 @@ from typing import Any, cast
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from chassis import batches, dead_letters
+from chassis.assignment import Assignment
 from chassis.attempts import Attempts
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
@@ -31,6 +32,10 @@ from chassis.signatures import Verifier
 
 log = structlog.get_logger(__name__)
 
+BATCH = 500
+"""Records polled at once."""
+SLICE = 10
+"""Records decoded in one go: the database's answers are looked at in between."""
 ATTEMPTS = 5
 FAILING_IN_A_ROW = 25
 """So many records buried one after the other are not the records' fault: the consumer stops instead."""
@@ -59,30 +64,6 @@ class EverythingFails(Exception):
 
 
 @dataclass(slots=True)
-class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """The partitions this process owns now. A rebalance waits, within bounds, for the batch in hand."""
-
-    owned: frozenset[TopicPartition] = frozenset()
-    unseen: set[TopicPartition] = field(default_factory=set)
-    """Assigned, and nothing read of it yet."""
-    joined: bool = False
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    drain_seconds: float = 8.0
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        try:
-            await asyncio.wait_for(self.idle.wait(), self.drain_seconds)
-        except TimeoutError:
-            log.warning("a rebalance did not wait for a slow batch")
-        self.owned = frozenset()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self.owned = frozenset(assigned)
-        self.unseen = set(assigned)
-        self.joined = True
-
-
-@dataclass(slots=True)
 class Consumer:
     """One service's reading side."""
 
@@ -93,6 +74,7 @@ class Consumer:
     cluster_id: str = ""
     stopping: bool = False
     stopped_because: str = ""
+    max_records: int = BATCH
     _subscriber: LogicSubscriber[Any] | None = None
     _failed_in_a_row: int = 0
     _assignment: Assignment = field(default_factory=Assignment)
@@ -115,7 +97,7 @@ class Consumer:
         tasks = self._subscriber.tasks
         return bool(tasks) and not any(task.done() for task in tasks)
 
-    def subscribe(self, broker: KafkaBroker, *topics: str, replica: str | None = None, max_records: int = 500) -> None:
+    def subscribe(self, broker: KafkaBroker, *topics: str, replica: str | None = None) -> None:
         """Read `topics` from the first record on; every FastStream default that loses events is replaced here."""
 
         async def as_it_is(raw: Sequence[ConsumerRecord], _: object) -> KafkaMessage:
@@ -131,9 +113,9 @@ class Consumer:
             group_id=self.group,
             group_instance_id=replica,
             batch=True,
-            max_records=max_records,
+            max_records=self.max_records,
             batch_timeout_ms=1000,  # records end the wait: a long one only costs less when idle
-            fetch_max_wait_ms=1000,
+            fetch_max_wait_ms=250,  # of partitions without news, which hold up those whose records were all taken
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             session_timeout_ms=15_000,
@@ -158,38 +140,81 @@ class Consumer:
             await asyncio.sleep(1)
             return
         self._assignment.idle.clear()
+        held = list(records)
         try:
-            crashpoint(Point.BATCH_READ)
-            raws = [self._raw(record) for record in records]
-            await self.apply(raws, alone=await self._suspicious(raws))
-            crashpoint(Point.OFFSETS_COMMIT)
-            await self._commit(records, kafka)
-            crashpoint(Point.OFFSETS_COMMITTED)
+            await self._settle_all(held, kafka)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.stopping or (task and task.cancelling()):
                 raise
             log.error("a library leaked CancelledError: batch given back")
-            self._give_back(records, kafka)
+            self._assignment.give_back(held, kafka)
         except EverythingFails as error:
             self.stopped_because = str(error)
             log.error("consumer stopped", because=str(error))
         except UNAVAILABLE as error:
             RETRIES.inc()
             log.warning("database away: partitions paused", error=repr(error)[:300])
-            self._give_back(records, kafka)
+            self._assignment.give_back(held, kafka)
             self._pause(kafka)
         except Exception:
             RETRIES.inc()
             log.exception("batch given back")
-            self._give_back(records, kafka)
+            self._assignment.give_back(held, kafka)
             await asyncio.sleep(0.5)
         finally:
             self._assignment.idle.set()
 
+    async def _settle_all(self, held: list[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
+        """Settle what is `held`, and what follows while batches come full. What is not settled stays in `held`."""
+        changes = self._assignment.changes
+        batch = await self._read(held)
+        settled: list[ConsumerRecord] = []
+        while batch:
+            applying = asyncio.create_task(self._apply_polled(batch))
+            try:
+                await self._commit(settled, kafka)
+                following = await self._ahead(held, kafka) if len(batch) == self.max_records else []
+                await applying
+            finally:
+                applying.cancel()
+                await asyncio.gather(applying, return_exceptions=True)
+            settled, held[: len(batch)] = held[: len(batch)], []
+            if self.stopping or self._assignment.changes > changes:  # the next owner reads on from what is committed
+                break
+            batch = following
+        await self._commit(settled, kafka)
+
+    async def _apply_polled(self, batch: Sequence[Received]) -> None:
+        await self._apply(batch, await self._suspicious([one.raw for one in batch]))
+
+    async def _commit(self, settled: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
+        if settled:
+            crashpoint(Point.OFFSETS_COMMIT)
+            await self._assignment.commit(settled, kafka)
+            crashpoint(Point.OFFSETS_COMMITTED)
+
+    async def _ahead(self, held: list[ConsumerRecord], kafka: AIOKafkaConsumer) -> list[Received]:
+        """What has come meanwhile: `held` from now on, too."""
+        polled = await kafka.getmany(timeout_ms=0, max_records=self.max_records)
+        records = [record for ones in polled.values() for record in ones]
+        held += records
+        return await self._read(records)
+
+    async def _read(self, records: Sequence[ConsumerRecord]) -> list[Received]:
+        if records:
+            crashpoint(Point.BATCH_READ)
+        received: list[Received] = []
+        for begin in range(0, len(records), SLICE):
+            received += [receive(self._raw(record), self.verifier) for record in records[begin : begin + SLICE]]
+            await asyncio.sleep(0)
+        return received
+
     async def apply(self, raws: Sequence[Raw], *, alone: bool = False) -> None:
         """Apply `raws` in order. Afterwards each is applied, was a duplicate, or is kept. Raises UNAVAILABLE."""
-        received = [receive(raw, self.verifier) for raw in raws]
+        await self._apply([receive(raw, self.verifier) for raw in raws], alone)
+
+    async def _apply(self, received: Sequence[Received], alone: bool) -> None:
         if not alone:
             try:
                 await self._apply_together(received)
@@ -198,7 +223,7 @@ class Consumer:
             except UNAVAILABLE:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, one record is to blame: find it
-                log.warning("a batch failed: taking it one by one", size=len(raws), error=repr(error)[:300])
+                log.warning("a batch failed: taking it one by one", size=len(received), error=repr(error)[:300])
         for one in received:
             await self._apply_alone(one)
 
@@ -254,24 +279,6 @@ class Consumer:
                 self._assignment.unseen.discard(partition)
         return self._attempts.suspicious(raws)
 
-    async def _commit(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
-        offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}
-        mine = {tp: offset for tp, offset in offsets.items() if tp in self._assignment.owned}
-        if not mine:
-            return
-        try:
-            await kafka.commit(mine)
-        except KafkaError as error:  # the next owner reads these again; the claims make that harmless
-            log.warning("offsets not committed", error=repr(error)[:300])
-
-    def _give_back(self, records: Sequence[ConsumerRecord], kafka: AIOKafkaConsumer) -> None:
-        first: dict[TopicPartition, int] = {}
-        for record in records:
-            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        for tp, offset in first.items():
-            if tp in self._assignment.owned:
-                kafka.seek(tp, offset)
-
     def _pause(self, kafka: AIOKafkaConsumer) -> None:
         """Read nothing until the database answers; the group membership goes on."""
         paused = tuple(self._assignment.owned)
@@ -289,7 +296,5 @@ class Consumer:
                     kafka.resume(*still)
                 return
 
-    def _raw(self, record: ConsumerRecord) -> Raw:
-        return Raw(
-            self.cluster_id, record.topic, record.partition, record.offset, record.key, record.headers, record.value
-        )
+    def _raw(self, one: ConsumerRecord) -> Raw:
+        return Raw(self.cluster_id, one.topic, one.partition, one.offset, one.key, one.headers, one.value)
