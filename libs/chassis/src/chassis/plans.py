@@ -10,15 +10,12 @@ from chassis.records import headers_of
 from contracts.briefing import PlanIssued
 from contracts.codec import Header
 
-_VERSIONS = """
-SELECT tenant, campaign_id, version
+_PLANS = """
+SELECT tenant, campaign_id, version, CASE WHEN known.v IS NULL THEN body END AS body
   FROM plan
+  LEFT JOIN unnest($3::text[], $4::uuid[], $5::int[]) AS known (t, c, v)
+         ON (tenant, campaign_id, version) = (known.t, known.c, known.v)
  WHERE (tenant, campaign_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
-"""
-_BODIES = """
-SELECT tenant, campaign_id, version, body
-  FROM plan
- WHERE (tenant, campaign_id, version) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[]))
 """
 _SAVE = """
 INSERT INTO plan (tenant, campaign_id, version, policy_hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
@@ -34,7 +31,7 @@ SELECT id, tenant, campaign_id, plan_version, topic, headers, value
 """
 _WAITED = "DELETE FROM waiting WHERE id = ANY($1::bigint[])"
 KEPT = 256
-"""Parsed plans at hand, of some 60 KiB each; another one is read from its row in a millisecond."""
+"""Campaigns whose parsed plans are at hand, some 60 KiB each; another one is read from its row in a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +50,23 @@ class Waiting:
 class Plans:
     """Loads plans by campaign; a plan never changes, so those parsed last are kept in memory."""
 
-    _parsed: "OrderedDict[tuple[Key, int], PlanIssued]" = field(default_factory=OrderedDict)
+    _parsed: "OrderedDict[Key, dict[int, PlanIssued]]" = field(default_factory=OrderedDict)
 
     async def load(self, conn: Conn, keys: Iterable[Key]) -> dict[Key, dict[int, PlanIssued]]:
         out: dict[Key, dict[int, PlanIssued]] = {key: {} for key in keys}
-        rows = await conn.fetch(_VERSIONS, [key.tenant for key in out], [key.campaign for key in out])
-        wanted = [(Key(row["tenant"], row["campaign_id"]), row["version"]) for row in rows]
-        found = {one: self._parsed[one] for one in wanted if one in self._parsed}
-        found |= await self._read(conn, [one for one in wanted if one not in found])
-        for (key, version), plan in found.items():
-            out[key][version] = self._parsed[key, version] = plan
-            self._parsed.move_to_end((key, version))
+        known = {key: self._parsed.get(key, {}) for key in out}  # it may be let go while the others are read
+        places = [(key.tenant, key.campaign, version) for key, versions in known.items() for version in versions]
+        columns = [[place[n] for place in places] for n in range(3)]
+        for row in await conn.fetch(_PLANS, [key.tenant for key in out], [key.campaign for key in out], *columns):
+            key, version = Key(row["tenant"], row["campaign_id"]), row["version"]
+            out[key][version] = known[key].get(version) or PlanIssued.model_validate_json(row["body"])
+        for key, versions in out.items():
+            if versions:
+                self._parsed[key] = versions
+                self._parsed.move_to_end(key)
         while len(self._parsed) > KEPT:
             self._parsed.popitem(last=False)
         return out
-
-    async def _read(self, conn: Conn, wanted: Sequence[tuple[Key, int]]) -> dict[tuple[Key, int], PlanIssued]:
-        if not wanted:
-            return {}
-        places = zip(*((key.tenant, key.campaign, version) for key, version in wanted), strict=True)
-        return {
-            (Key(row["tenant"], row["campaign_id"]), row["version"]): PlanIssued.model_validate_json(row["body"])
-            for row in await conn.fetch(_BODIES, *places)
-        }
 
 
 async def save(conn: Conn, key: Key, issued: PlanIssued) -> None:
