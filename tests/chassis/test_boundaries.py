@@ -103,10 +103,12 @@ async def test_what_commits_late_is_sent_too(servers: Infrastructure, db_for: Ma
     relay = Relay(db, servers.kafka)
     async with AIOKafkaProducer(bootstrap_servers=servers.kafka, enable_idempotence=True, acks="all") as producer:
         async with db.transaction() as tx:
+            await tx.look()
             tx.publish(fact(SAID).meta, [SAID])
         async with db.pool.acquire() as conn, conn.transaction():
             await conn.execute(SLOW)
             async with db.transaction() as tx:
+                await tx.look()
                 tx.publish(fact(SAID).meta, [SAID])
             assert await relay.relay_once(producer) == 2
         assert await relay.relay_once(producer) == 1

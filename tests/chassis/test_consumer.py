@@ -120,6 +120,7 @@ async def test_each_topic_counts_for_itself(db_for: MakeDb) -> None:
     step_done = StepCompleted(plan_version=1, step="a", verified="by hand")
     cleared = TriggerCleared(plan_version=1, rule="a", fired=CAMPAIGN, finding="a")
     async with db.transaction() as tx:
+        await tx.look()
         tx.publish(fact(step_done, CAMPAIGN).meta, [step_done, cleared, step_done])
     rows = await db.pool.fetch("SELECT topic, sequence FROM event_log ORDER BY id")
     assert [(row["topic"], row["sequence"]) for row in rows] == [

@@ -162,7 +162,7 @@ class _Book(Generic[State, Shared]):
         body = message.body
         if type(body) is PlanIssued:
             return self._take_plan(campaign, message, body)
-        if "plan_version" in getattr(type(body), "model_fields", ()):
+        if "plan_version" in getattr(type(body), "__pydantic_fields__", ()):  # model_fields is a slow property
             version: int = getattr(body, "plan_version", 0)
             raw = self.raws.get(id(message))
             if version not in campaign.loaded.plans and raw is not None and raw.value is not None:

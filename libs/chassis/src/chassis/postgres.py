@@ -70,17 +70,28 @@ ON CONFLICT (id) DO NOTHING
 class Transaction:
     """What a handler may do: SQL on `conn`, `publish`, `ask`, `after`. All of it happens at commit, or none.
 
-    `now` is the database's clock, read after the lock: what is decided later also has the later time.
+    `now` is the database's clock, read with the lock: what is decided later also has the later time. Where nothing is
+    locked, `look` reads it.
     """
 
     conn: Conn
     source: str
-    now: datetime
     _met: set[Key]
     """Campaigns that surely have a row: it need not be asked again."""
     _said: list[Said] = field(default_factory=list)
     _asked: list[tuple[Meta, int, Task]] = field(default_factory=list)
     _after: list[Callable[[], object]] = field(default_factory=list)
+    _now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            raise RuntimeError("nobody has looked at the clock: lock, or look")
+        return self._now
+
+    async def look(self) -> None:
+        """Read the clock."""
+        self._now = await self.conn.fetchval("SELECT clock_timestamp()")
 
     async def lock(self, keys: Iterable[Key]) -> None:
         """Be the only one to decide about `keys` until commit; a campaign met for the first time is locked too.
@@ -95,7 +106,7 @@ class Transaction:
         if row["count"] < len(unique):  # what was there is gone: the database is another than before
             self._met.clear()
             return await self.lock(unique)
-        self.now = row["now"]
+        self._now = row["now"]
         self.after(partial(_remember, self._met, new))
 
     async def claim(self, ids: Sequence[UUID]) -> list[bool]:
@@ -161,8 +172,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         async with self.pool.acquire() as conn:
             async with conn.transaction():
-                now = await conn.fetchval("SELECT clock_timestamp()")
-                tx = Transaction(conn, self.source, now, self.met)
+                tx = Transaction(conn, self.source, self.met)
                 yield tx
                 await event_log.write(conn, tx._said, self.source, self.signer)
                 await self._ask(tx)

@@ -88,6 +88,7 @@ class Own:
         await _rewind(self.kafka, self.db.service, group_topics, self.group_seconds)
         found = await cluster.cluster_id(self.kafka)
         async with self.db.transaction() as tx:
+            await tx.look()
             await cluster.meet(tx.conn, found)
             lost, epoch = await self._put_back(tx.conn)
             epoch = await tx.conn.fetchval(_RAISE, epoch)

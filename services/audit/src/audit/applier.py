@@ -28,6 +28,7 @@ class AuditApplier:
             raise
 
     async def _apply(self, tx: Transaction, batch: Sequence[Received]) -> None:
+        await tx.look()
         for received in batch:
             if received.fact is None:
                 await dead_letters.keep(tx, received.raw, dead_letters.UNDECODABLE, received.reason, None)

@@ -90,6 +90,7 @@ class Api:
         """Who can answer it now, and where each stands."""
         key, case_id = await self._case(self._reader(request), request)
         async with self.parts.db.transaction() as tx:
+            await tx.look()
             loaded = (await store.loaded(tx.conn, [key]))[key]
             here = replace(loaded, plans=(await self.parts.fold.plans.load(tx.conn, [key]))[key])
             on = Occasion(here, key.campaign, self.directory.of(key.tenant), tx.now)
@@ -101,6 +102,7 @@ class Api:
         """The directory, with no address."""
         tenant = Tenant(self._reader(request).tenant)
         async with self.parts.db.transaction() as tx:
+            await tx.look()
             requests = await store.requests_of(tx.conn, [tenant])
             return shown(views.directory(self.directory.of(tenant), requests.get(tenant, {}), tx.now))
 
