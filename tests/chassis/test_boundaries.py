@@ -65,7 +65,8 @@ async def test_a_service_ended_at_any_boundary_loses_nothing_and_doubles_nothing
     topics.apply(own_kafka.bootstrap, {StepCompleted.topic: 3, TriggerCleared.topic: 3})
     armings = tmp_path / "crash-points"
     armings.mkdir()
-    replica = Replica(own_kafka.bootstrap, servers.postgres.dsn(name), 0, tmp_path, COUNTING_CRASH_POINTS=str(armings))
+    several = f"{own_kafka.bootstrap},{own_kafka.bootstrap}"  # as an operator lists the brokers of a cluster
+    replica = Replica(several, servers.postgres.dsn(name), 0, tmp_path, COUNTING_CRASH_POINTS=str(armings))
     try:
         async with AIOKafkaProducer(
             bootstrap_servers=own_kafka.bootstrap, enable_idempotence=True, acks="all"

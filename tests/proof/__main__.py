@@ -28,12 +28,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=900, help="begin no fault after so long")
     parser.add_argument("--minutes", type=float, default=30, help="how long `long` goes on")
     parser.add_argument("--width", type=int, default=WIDTH, help="campaigns at a time")
+    parser.add_argument("--clustered", action="store_true", help="on three brokers, each of which has everything")
     parser.add_argument("--home", type=Path, help="a folder that stays, to look into")
     said = parser.parse_args()
     print(f"{said.fault}: seed {said.seed}", flush=True)
     with ExitStack() as stack:
         home = said.home or Path(stack.enter_context(TemporaryDirectory(prefix="handrail-proof-")))
-        running = stack.enter_context(place(home))
+        running = stack.enter_context(place(home, clustered=said.clustered))
         if said.fault == LONG:
             reports = prove_long(running, seed=said.seed, minutes=said.minutes)
             print(summed(reports))

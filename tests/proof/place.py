@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +18,10 @@ from handrail.keys import dev_token
 from handrail.local import ports
 from handrail.local.environment import SERVICES
 from handrail.local.failure import CannotStart
+from handrail.local.kafka import Kafka
 from handrail.local.sources import FORCED
 from handrail.local.system import System
+from tests.proof.cluster import cluster
 from tests.proof.organisation import TOOLS, organisation
 from tests.proof.people import EVERYBODY, TENANT, WORLD, Person
 
@@ -50,6 +52,8 @@ class Place:
     system: System
     organisation: Mapping[str, Any]
     world_url: str
+    brokers: Sequence[Kafka]
+    """Of our own: to be killed."""
     lease_seconds: float = LEASE_SECONDS
 
     @property
@@ -85,17 +89,21 @@ class Place:
 
 
 @contextmanager
-def place(home: Path, *, fsync: bool = False, retention: timedelta | None = None) -> Iterator[Place]:
+def place(
+    home: Path, *, fsync: bool = False, retention: timedelta | None = None, clustered: bool = False
+) -> Iterator[Place]:
     """Kafka, PostgreSQL, the services, the world and the witness, all fresh, gone afterwards.
 
     Processes are killed here, never the machine: what reached the operating system is not lost, fsynced or not.
-    With a `retention` services forget what is older, and Kafka what is half as old.
+    With a `retention` services forget what is older, and Kafka what is half as old. Where it is `clustered`, Kafka is
+    three brokers.
     """
     with ExitStack() as stack:
         stack.enter_context(_processes_of_our_own())
+        nodes = stack.enter_context(cluster(home / "cluster")) if clustered else []
         for left in reversed(range(STARTS)):
             try:
-                found = stack.enter_context(_started(home, fsync, retention))
+                found = stack.enter_context(_started(home, fsync, retention, nodes))
                 break
             except CannotStart as failure:
                 if not left or "address already in use" not in str(failure):
@@ -116,7 +124,7 @@ def _processes_of_our_own() -> Iterator[None]:
 
 
 @contextmanager
-def _started(home: Path, fsync: bool, retention: timedelta | None) -> Iterator[Place]:
+def _started(home: Path, fsync: bool, retention: timedelta | None, nodes: Sequence[Kafka]) -> Iterator[Place]:
     home.mkdir(parents=True, exist_ok=True)
     for stale in ("ledger.jsonl", "witness.jsonl"):
         (home / stale).unlink(missing_ok=True)
@@ -135,10 +143,13 @@ def _started(home: Path, fsync: bool, retention: timedelta | None) -> Iterator[P
         replicas=REPLICAS,
         overrides=_overrides(home, smtp, api, retention),
         topic_settings=None if retention is None else _kept_by_kafka(retention),
+        replication=len(nodes) or 1,
         fsync=fsync,
     )
     with system:
-        found = Place(system, settled, f"http://{ports.LOOPBACK}:{http}")
+        alone = system.infrastructure.kafka_process
+        brokers = nodes or ([alone] if alone else [])
+        found = Place(system, settled, f"http://{ports.LOOPBACK}:{http}", brokers)
         watching = [sys.executable, "-m", "tests.proof.witness", found.kafka, str(PARTITIONS), str(found.witness)]
         system.add("witness", watching, {})
         system.add("world", [sys.executable, "-m", "world", *_world(found, smtp, http, api)], {}, http, "/livez")

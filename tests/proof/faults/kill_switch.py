@@ -23,17 +23,16 @@ async def engage(proof: Proof) -> None:
             return
         scope = SCOPES[nth % len(SCOPES)]
         without_kafka = nth % 4 == 3
-        kafka = proof.place.system.infrastructure.kafka_process
-        if without_kafka and kafka is not None:
-            await asyncio.to_thread(kafka.kill)
+        brokers = proof.place.brokers if without_kafka else ()
+        for broker in brokers:
+            await asyncio.to_thread(broker.kill)
         stop = Stop(scope, None, now(), now())
         await _switch(proof, scope, nth, engaged=True)
         stop.answered_at = now()
         proof.stream.book.stops.append(stop)
         proof.note(f"engage {scope}" + (" without kafka" if without_kafka else ""))
         await asyncio.sleep(chance.uniform(*ENGAGED_SECONDS))
-        if without_kafka and kafka is not None:
-            await asyncio.to_thread(kafka.start)
+        await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in brokers))
         stop.lifted_at = now()
         await _switch(proof, scope, nth, engaged=False)
 

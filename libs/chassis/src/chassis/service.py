@@ -253,7 +253,11 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
     crashpoints.arm(settings.crash_points, name)
     async with connected(name, settings, build) as parts:
         broker = KafkaBroker(
-            settings.kafka, logger=None, apply_types=False, allow_auto_create_topics=False, graceful_timeout=20
+            settings.kafka.split(","),
+            logger=None,
+            apply_types=False,
+            allow_auto_create_topics=False,
+            graceful_timeout=20,
         )
         consumer = None
         cluster = await cluster_id(settings.kafka)

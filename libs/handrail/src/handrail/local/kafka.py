@@ -53,13 +53,19 @@ class PortTaken(CannotStart):
 
 
 class Kafka:
-    """A broker of the home folder `<home>/kafka`. Its data and ports stay the same over kill, stop and start."""
+    """A broker of the home folder `<home>/<name>`. Its data and ports stay the same over kill, stop and start."""
 
     def __init__(
-        self, home: Path, processes: Processes, on_progress: Callable[[str], None] = lambda text: None
+        self,
+        home: Path,
+        processes: Processes,
+        on_progress: Callable[[str], None] = lambda text: None,
+        *,
+        name: str = NAME,
     ) -> None:
-        self.folder = home.resolve() / "kafka"
-        self.log = home.resolve() / "logs" / "kafka.log"
+        self.name = name
+        self.folder = home.resolve() / name
+        self.log = home.resolve() / "logs" / f"{name}.log"
         self._processes = processes
         self._on_progress = on_progress
         self._class_path = ""
@@ -94,11 +100,11 @@ class Kafka:
 
     def stop(self) -> None:
         """Let it close its files and wait for its end."""
-        self._processes.stop(NAME)
+        self._processes.stop(self.name)
 
     def kill(self) -> None:
         """SIGKILL: a crash."""
-        self._processes.kill(NAME)
+        self._processes.kill(self.name)
 
     def replace(self) -> None:
         """Lose the data, all of it, and serve a new and empty cluster at the same address."""
@@ -110,18 +116,20 @@ class Kafka:
     def _prepare(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        self._port, controller_port = ports.free(2)
-        properties = PROPERTIES.format(
-            host=ports.LOOPBACK, port=self._port, controller_port=controller_port, data=self.folder / "data"
-        )
-        (self.folder / "server.properties").write_text(properties)
+        (self.folder / "server.properties").write_text(self._properties())
         (self.folder / "log4j2.properties").write_text(
             files("handrail.local").joinpath("kafka-log4j2.properties").read_text()
         )
         self._format()
 
+    def _properties(self) -> str:
+        self._port, controller_port = ports.free(2)
+        return PROPERTIES.format(
+            host=ports.LOOPBACK, port=self._port, controller_port=controller_port, data=self.folder / "data"
+        )
+
     def _format(self) -> None:
-        format_data = self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c")
+        format_data = self._java("kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c")
         done = subprocess.run(
             format_data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS
         )
@@ -129,15 +137,20 @@ class Kafka:
             raise CannotStart(f"Kafka's data folder could not be made:\n{done.stdout}")
 
     def _run(self) -> None:
-        self._processes.start(Program(NAME, self._java("kafka.Kafka"), self.log, port=self._port, tier=INFRASTRUCTURE))
+        self._processes.start(
+            Program(self.name, self._java("kafka.Kafka"), self.log, port=self._port, tier=INFRASTRUCTURE)
+        )
         deadline = time.monotonic() + START_SECONDS
         while not answers(ports.LOOPBACK, self._port):
-            if self._processes.find(NAME) is None and "Address already in use" in tail(self.log, 200):
+            if self._processes.find(self.name) is None and "Address already in use" in tail(self.log, 200):
                 raise PortTaken(f"port {self._port} was taken by another program")
-            self._processes.check(NAME)
+            self._processes.check(self.name)
             if time.monotonic() > deadline:
                 raise CannotStart(f"Kafka did not answer within {START_SECONDS} s:\n{tail(self.log)}")
             time.sleep(0.05)
+
+    def _cluster_id(self) -> str:
+        return new_cluster_id()
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         options = [f"-Dlog4j2.configurationFile={(self.folder / 'log4j2.properties').as_uri()}"]
@@ -145,10 +158,10 @@ class Kafka:
         return [*command, str(self.folder / "server.properties")]
 
 
-def _cluster_id() -> str:
-    """Of a new cluster: 16 random bytes as Kafka writes them, and no option of a command line."""
+def new_cluster_id() -> str:
+    """16 random bytes as Kafka writes them, and no option of a command line."""
     found = urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()
-    return found if not found.startswith("-") else _cluster_id()
+    return found if not found.startswith("-") else new_cluster_id()
 
 
 def answers(host: str, port: int, timeout_seconds: float = 2.0) -> bool:

@@ -37,18 +37,19 @@ class System:
         replicas: Mapping[str, int] | None = None,
         overrides: Mapping[str, Mapping[str, str]] | None = None,
         topic_settings: Mapping[str, str] | None = None,
+        replication: int = 1,
         fsync: bool = True,
         on_progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`topics` with their partitions; `overrides` are more variables per service, with their full names.
 
-        `topic_settings` are more of those that Kafka has for a topic.
+        `topic_settings` are more of those that Kafka has for a topic, `replication` is how many brokers keep each.
         """
         self.home = home.resolve()
         self.processes = Processes(self.home)
         self.keys = keys.Keys(self.home / "keys")
         self.overrides = {service: dict(variables) for service, variables in (overrides or {}).items()}
-        self._topics, self._topic_settings = topics, topic_settings
+        self._topics, self._topic_settings, self._replication = topics, topic_settings, replication
         self._organisation, self._people = organisation.resolve(), people.resolve()
         self._services = services
         self._fsync = fsync
@@ -89,7 +90,7 @@ class System:
                 self.home, self.processes, self._fsync, self._on_progress, on_postgres=self._migrate
             )
             self._on_progress(f"Kafka serves at {self._infrastructure.kafka}")
-            topics.apply(self._infrastructure.kafka, self._topics, settings=self._topic_settings)
+            topics.apply(self._infrastructure.kafka, self._topics, self._replication, self._topic_settings)
             self._run()
         except BaseException:
             self.stop()
