@@ -33,6 +33,7 @@ EVENT_AGE = Histogram(
 PRUNED = Counter("handrail_pruned_rows", "Old rows deleted.", ["table"])
 OLDEST_ROW = Gauge("handrail_oldest_row_seconds", "Age of the oldest row of a table that is pruned.", ["table"])
 LOG_HELD = Gauge("handrail_event_log_held_topics", "Topics whose events are kept: a reader has not read them.")
+RETENTION = Gauge("handrail_retention_seconds", "How long events stay in the log; infinite where none is forgotten.")
 INGRESS = Counter("handrail_ingress_requests", "Requests at the HTTP doors.", ["code"])
 BUILD = Gauge("handrail_build_info", "Which version of which component runs.", ["version", "component"])
 

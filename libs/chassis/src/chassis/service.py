@@ -30,7 +30,7 @@ from chassis.commands import Commands
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
-from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING
+from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, RETENTION
 from chassis.postgres import AWAY, Database
 from chassis.recover import Own, Relearn
 from chassis.relay import Relay
@@ -263,6 +263,7 @@ async def serve(name: str, settings: ChassisSettings, build: Build) -> None:
         cluster = await cluster_id(settings.kafka)
         await settle(parts.db, cluster)
         await Own(parts.db, settings.kafka, parts.says, parts.verifier).settle()
+        RETENTION.set(timedelta(days=1).total_seconds() * settings.retention_days)
         if (retention := Retention.of(settings.retention_days)) is not None:
             rounds = await begin(
                 parts.db, settings.kafka, cluster, retention, parts.topics, parts.says, parts.keeps_claims
