@@ -1,4 +1,4 @@
-"""The kill switch is engaged while mails leave, in each scope, with and without a broker; two people release it."""
+"""The kill switch is engaged while mails leave, in each scope, also without a broker or a database; two release it."""
 
 import asyncio
 
@@ -14,27 +14,41 @@ REASON = "a proof"
 
 
 async def engage(proof: Proof) -> None:
-    """`count` times, both scopes in turn; every fourth time Kafka is down meanwhile."""
+    """`count` times, both scopes in turn; of four times once without a database, and once without a broker."""
     chance = proof.chance
     for nth in range(proof.count):
         await asyncio.sleep(chance.uniform(*BETWEEN_SECONDS))
         await proof.something_leaves()
         if proof.time_is_over:
             return
-        scope = SCOPES[nth % len(SCOPES)]
-        without_kafka = nth % 4 == 3
-        brokers = proof.place.brokers if without_kafka else ()
+        scope, without = SCOPES[nth % len(SCOPES)], {1: " without postgres", 3: " without kafka"}.get(nth % 4, "")
+        brokers = proof.place.brokers if without == " without kafka" else ()
         for broker in brokers:
             await asyncio.to_thread(broker.kill)
         stop = Stop(scope, None, now(), now())
-        await _switch(proof, scope, nth, engaged=True)
+        engaging = asyncio.create_task(_switch(proof, scope, nth, engaged=True))
+        if without == " without postgres":
+            await _no_database(proof, chance.uniform(*ENGAGED_SECONDS))
+        await engaging
         stop.answered_at = now()
         proof.stream.book.stops.append(stop)
-        proof.note(f"engage {scope}" + (" without kafka" if without_kafka else ""))
+        proof.note(f"engage {scope}{without}")
         await asyncio.sleep(chance.uniform(*ENGAGED_SECONDS))
         await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in brokers))
         stop.lifted_at = now()
         await _switch(proof, scope, nth, engaged=False)
+
+
+async def _no_database(proof: Proof, seconds: float) -> None:
+    """Nobody can stop anything meanwhile, so nothing may leave: that is a stop of everything, too."""
+    server = proof.place.system.infrastructure.postgres_process
+    assert server is not None, "only a server of our own can be killed"
+    await asyncio.to_thread(server.kill)
+    away = Stop("global", None, now(), now())
+    await asyncio.sleep(seconds)
+    away.lifted_at = now()
+    proof.stream.book.stops.append(away)
+    await asyncio.to_thread(server.start)
 
 
 async def _switch(proof: Proof, scope: str, nth: int, *, engaged: bool) -> None:
