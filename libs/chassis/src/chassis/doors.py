@@ -59,3 +59,8 @@ def respond(answer: Answer) -> Response:
     """`answer` as JSON, a refusal as problem+json."""
     kind = "application/problem+json" if answer.status >= 400 else "application/json"
     return Response(answer.body, answer.status, media_type=kind)
+
+
+def page(shown: BaseModel, status: int = 200) -> Response:
+    """`shown` as JSON."""
+    return Response(shown.model_dump_json(), status, media_type="application/json")

@@ -1,8 +1,5 @@
 """What the doors answer: a refusal names its reason and what would mend it."""
 
-from pydantic import BaseModel
-from starlette.responses import Response
-
 from chassis.commands import Answer
 from chassis.decision import Decision
 from contracts.event import Name, Sha256, Value
@@ -56,7 +53,3 @@ def reply(decision: Decision[Escalation, Shared]) -> Answer:
         case _:
             pass
     return Answer(status, refusal.model_dump_json(exclude_none=True))
-
-
-def shown(page: BaseModel) -> Response:
-    return Response(page.model_dump_json(), media_type="application/json")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.decision import Command, Identity, Key
-from chassis.doors import idempotency_key, read, respond
+from chassis.doors import idempotency_key, page, read, respond
 from chassis.identity import require
 from chassis.problems import Problem
 from chassis.service import Parts
@@ -17,7 +17,7 @@ from contracts.actions import Settled
 from contracts.decision import ReasonGiven
 from contracts.event import CampaignId, Sha256, Tenant, Text
 from escalation import store, views
-from escalation.answers import REFUSALS, reply, shown
+from escalation.answers import REFUSALS, reply
 from escalation.card import Card, card
 from escalation.commands import AcknowledgeCase, Choice, DecideCase, RevokeClearance, SettleCase
 from escalation.domain.opening import Occasion, candidates
@@ -84,7 +84,7 @@ class Api:
     async def case(self, request: Request) -> Response:
         key, case_id = await self._case(self._reader(request), request)
         state = await self._state(key)
-        return shown(card(key.campaign, state, state.cases[case_id]))
+        return page(card(key.campaign, state, state.cases[case_id]))
 
     async def people_of_case(self, request: Request) -> Response:
         """Who can answer it now, and where each stands."""
@@ -96,7 +96,7 @@ class Api:
             on = Occasion(here, key.campaign, self.directory.of(key.tenant), tx.now)
         assert loaded.state is not None
         case = loaded.state.cases[case_id]
-        return shown(views.candidates(case, candidates(on, case)))
+        return page(views.candidates(case, candidates(on, case)))
 
     async def people(self, request: Request) -> Response:
         """The directory, with no address."""
@@ -104,7 +104,7 @@ class Api:
         async with self.parts.db.transaction() as tx:
             await tx.look()
             requests = await store.requests_of(tx.conn, [tenant])
-            return shown(views.directory(self.directory.of(tenant), requests.get(tenant, {}), tx.now))
+            return page(views.directory(self.directory.of(tenant), requests.get(tenant, {}), tx.now))
 
     async def acknowledge(self, request: Request) -> Response:
         return await self._on_case(request, AcknowledgeCase)
@@ -117,7 +117,7 @@ class Api:
 
     async def decision(self, request: Request) -> Response:
         key, decision_id = await self._decision(self._reader(request), request)
-        return shown(views.decided(key.campaign, await self._state(key), decision_id))
+        return page(views.decided(key.campaign, await self._state(key), decision_id))
 
     async def revoke(self, request: Request) -> Response:
         who = self.parts.gate.identify(request)

@@ -1,10 +1,7 @@
 """What the doors answer: a decision in words, or a page of JSON."""
 
-from starlette.responses import Response
-
 from chassis.commands import Answer
 from chassis.decision import Decision
-from contracts.event import Value
 from executor.api.views import Done, Refusal
 from executor.domain.state import Campaign, Reason
 from executor.domain.testing import LIMIT
@@ -34,7 +31,3 @@ def reply(decision: Decision[Campaign, Shared]) -> Answer:
         return Answer(status, Refusal(title=reason.value, status=status, fix=REFUSALS[reason]).model_dump_json())
     done = Done(result=reason.value, events=tuple(type(event).__name__ for event in decision.events))
     return Answer(STATUS.get(reason, 200), done.model_dump_json())
-
-
-def shown(view: Value) -> Response:
-    return Response(view.model_dump_json(), media_type="application/json")

@@ -13,13 +13,12 @@ from starlette.routing import Route
 
 from chassis.commands import Answer, Commands
 from chassis.decision import Decision, Key, Loaded
-from chassis.doors import raw_body, respond
+from chassis.doors import page, raw_body, respond
 from chassis.postgres import Conn
 from chassis.problems import Problem
 from chassis.service import Parts
 from contracts.event import Tenant, tenant_row
 from executor import store
-from executor.api.answers import shown
 from executor.api.callers import Callers
 from executor.api.views import AudienceTaken
 from executor.commands import ImportAudience
@@ -81,7 +80,7 @@ class Audiences:
             found = await audience.shown(conn, Key(tenant, tenant_row(tenant)), request.path_params["name"])
         if found is None:
             raise Problem(404, "no such audience", field="name", fix="upload it: PUT /v1/audiences/{name}")
-        return shown(found)
+        return page(found)
 
 
 def _taken(command: ImportAudience, decision: Decision[Campaign, Shared]) -> Answer:

@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.decision import Command
-from chassis.doors import idempotency_key, read, respond
+from chassis.doors import idempotency_key, page, read, respond
 from chassis.service import Parts
 from contracts.event import Name, Tenant, Text
 from executor import store
 from executor.api import views
-from executor.api.answers import reply, shown
+from executor.api.answers import reply
 from executor.api.callers import PEOPLE, Callers, key_in
 from executor.api.views import CampaignLine, CampaignList
 from executor.commands import CancelCampaign, PauseCampaign, ResumeCampaign, WaiveItem
@@ -62,7 +62,7 @@ class Campaigns:
             CampaignLine(campaign_id=key.campaign, name=one.name, stage=one.stage, halted=one.halt is not None)
             for key, one in found.items()
         )
-        return shown(CampaignList(campaigns=tuple(listed)))
+        return page(CampaignList(campaigns=tuple(listed)))
 
     async def campaign(self, request: Request) -> Response:
         key, state = await self.callers.known(request, self.callers.reader(request))
@@ -72,7 +72,7 @@ class Campaigns:
         effects: dict[int, dict[str, int]] = {}
         for row in rows:
             effects.setdefault(row["wave"], {})[row["state"]] = row["count"]
-        return shown(views.campaign(key.campaign, state, checklist(plans[state.plan_version], state), effects))
+        return page(views.campaign(key.campaign, state, checklist(plans[state.plan_version], state), effects))
 
     async def pause(self, request: Request) -> Response:
         return await self._command(request, PauseCampaign, *PEOPLE)

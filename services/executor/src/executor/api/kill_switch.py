@@ -9,13 +9,13 @@ from starlette.routing import Route
 
 from chassis.commands import Commands
 from chassis.decision import Key
-from chassis.doors import idempotency_key, read, respond
+from chassis.doors import idempotency_key, page, read, respond
 from chassis.problems import Problem
 from chassis.service import Parts
 from contracts.event import CampaignId, Tenant, Text, tenant_row
 from contracts.executor import KillScope
 from executor import kill_switch
-from executor.api.answers import reply, shown
+from executor.api.answers import reply
 from executor.api.callers import Callers
 from executor.api.views import KillSwitchList
 from executor.commands import EngageKillSwitch, ReleaseKillSwitch
@@ -44,7 +44,7 @@ class KillSwitches:
     async def switches(self, request: Request) -> Response:
         tenant = Tenant(self.callers.reader(request).tenant)
         async with self.parts.db.pool.acquire() as conn:
-            return shown(KillSwitchList(kill_switches=await kill_switch.seen_by(conn, tenant)))
+            return page(KillSwitchList(kill_switches=await kill_switch.seen_by(conn, tenant)))
 
     async def switch(self, request: Request) -> Response:
         """Engage at once, by any of us; release takes two people."""

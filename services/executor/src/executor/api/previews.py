@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from chassis.doors import page
 from chassis.problems import Problem
 from chassis.service import Parts
-from executor.api.answers import shown
 from executor.api.callers import LOOKERS, Callers
 from executor.api.views import MailLine, MailShown, PreviewList
 from executor.domain.state import Campaign
@@ -51,7 +51,7 @@ class Previews:
         async with self.parts.db.pool.acquire() as conn:
             rows = await conn.fetch(_VARIANTS, key.tenant, key.campaign, snapshot, state.plan_version)
         mails = tuple(MailLine(**row) for row in rows)
-        return shown(PreviewList(snapshot_hash=snapshot, mails=mails))
+        return page(PreviewList(snapshot_hash=snapshot, mails=mails))
 
     async def preview(self, request: Request) -> Response:
         """One mail, to the letter, as `recipient` (a hash) would get it; `format=html` shows it in a browser."""
@@ -68,7 +68,7 @@ class Previews:
             raise Problem(404, "no such mail in this content", field="recipient", fix="see the list of previews")
         if query.get("format") == "html":
             return HTMLResponse(row["body_html"], headers=NO_SCRIPTS)
-        return shown(MailShown(**row))
+        return page(MailShown(**row))
 
 
 def _snapshot(state: Campaign, content: str) -> str:
