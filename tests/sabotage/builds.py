@@ -9,6 +9,7 @@ CHASSIS = "libs/chassis/src/chassis"
 CONTRACTS = "libs/contracts/src/contracts"
 EXECUTOR = "services/executor/src/executor"
 ESCALATION = "services/escalation/src/escalation"
+READ_AHEAD = "tests/chassis/test_read_ahead.py::"
 BOUNDARIES = "tests/chassis/test_boundaries.py::"
 CONSUMER = "tests/chassis/test_consumer.py::"
 PRUNING = "tests/chassis/test_pruning.py::"
@@ -54,7 +55,15 @@ BUILDS = (
         file=f"{CHASSIS}/consumer.py",
         now="            self._assignment.give_back(held, kafka)\n            self._pause",
         then="            self._assignment.give_back(held[: self.max_records], kafka)\n            self._pause",
-        caught_by="tests/chassis/test_read_ahead.py::test_a_batch_that_fails_is_given_back_with_what_was_read_ahead",
+        caught_by=f"{READ_AHEAD}test_a_batch_that_fails_is_given_back_with_what_was_read_ahead",
+    ),
+    Build(
+        name="a poll while partitions change hands",
+        breaks="a rebalance and the batch in hand wait for each other",
+        file=f"{CHASSIS}/consumer.py",
+        now="        if self._assignment.changes > changes:  # a poll",
+        then="        if self._assignment.changes < changes:  # a poll",
+        caught_by=f"{READ_AHEAD}test_a_rebalance_that_begins_before_the_next_poll_waits_for_one_batch_and_loses_nothing",
     ),
     Build(
         name="cursor outbox",

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
@@ -26,7 +25,7 @@ from chassis.attempts import Attempts
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
 from chassis.metrics import RETRIES
-from chassis.postgres import Database
+from chassis.postgres import UNAVAILABLE, Database
 from chassis.records import Raw, Received, receive
 from chassis.signatures import Verifier
 
@@ -39,20 +38,6 @@ SLICE = 10
 ATTEMPTS = 5
 FAILING_IN_A_ROW = 25
 """So many records buried one after the other are not the records' fault: the consumer stops instead."""
-UNAVAILABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-)
-"""Not the record's fault: wait and take the same batch again, no attempt counted."""
 
 
 class Leaked(Exception):
@@ -174,7 +159,7 @@ class Consumer:
             applying = asyncio.create_task(self._apply_polled(batch))
             try:
                 await self._commit(settled, kafka)
-                following = await self._ahead(held, kafka) if len(batch) == self.max_records else []
+                following = await self._ahead(held, kafka, changes) if len(batch) == self.max_records else []
                 await applying
             finally:
                 applying.cancel()
@@ -194,8 +179,10 @@ class Consumer:
             await self._assignment.commit(settled, kafka)
             crashpoint(Point.OFFSETS_COMMITTED)
 
-    async def _ahead(self, held: list[ConsumerRecord], kafka: AIOKafkaConsumer) -> list[Received]:
+    async def _ahead(self, held: list[ConsumerRecord], kafka: AIOKafkaConsumer, changes: int) -> list[Received]:
         """What has come meanwhile: `held` from now on, too."""
+        if self._assignment.changes > changes:  # a poll would wait for the end of a rebalance that waits for us
+            return []
         polled = await kafka.getmany(timeout_ms=0, max_records=self.max_records)
         records = [record for ones in polled.values() for record in ones]
         held += records

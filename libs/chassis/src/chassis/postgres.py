@@ -35,6 +35,21 @@ log = structlog.get_logger(__name__)
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What is raised when the server is gone; the last one, when a connection broke in the middle of a statement."""
 
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+"""Of these, what is nobody's fault: the same is done again, and counts as no attempt."""
+
 KNOWN = 50_000
 """About so many campaigns are remembered at most."""
 
