@@ -9,9 +9,9 @@ from uuid import UUID
 from prometheus_client import Counter
 from pydantic import TypeAdapter
 
+from chassis.connection import Conn
 from chassis.decision import Decision, Key, Loaded, Message
 from chassis.fold import Fold, key_of
-from chassis.postgres import Conn
 from chassis.service import Parts
 from chassis.states import States
 from contracts.executor import StepCompleted

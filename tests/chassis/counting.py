@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from pydantic_settings import SettingsConfigDict
 
 from chassis.commands import Answer
+from chassis.connection import Conn
 from chassis.decision import Command, Decision, Key, Loaded, Message, Task, TaskBody, TaskFailed
 from chassis.fold import Fold, key_of
 from chassis.main import main
-from chassis.postgres import Conn
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
 from chassis.states import States

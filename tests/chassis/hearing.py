@@ -9,10 +9,10 @@ from prometheus_client import Counter
 from pydantic import TypeAdapter
 from pydantic_settings import SettingsConfigDict
 
+from chassis.connection import Conn
 from chassis.decision import Decision, Key, Loaded, Message
 from chassis.fold import Fold, key_of
 from chassis.main import main
-from chassis.postgres import Conn
 from chassis.service import Parts
 from chassis.settings import ChassisSettings
 from chassis.states import States

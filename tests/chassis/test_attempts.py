@@ -7,9 +7,10 @@ from datetime import datetime
 import pytest
 
 from chassis.attempts import BEGINNINGS, Attempts
+from chassis.connection import UNAVAILABLE
 from chassis.consumer import ATTEMPTS, Consumer
 from chassis.decision import Decision, Loaded, Message
-from chassis.postgres import UNAVAILABLE, Database
+from chassis.postgres import Database
 from chassis.records import Raw
 from contracts.executor import StepCompleted
 from tests.chassis.counting import Tally, decide, fold

@@ -12,10 +12,11 @@ import pytest
 
 from chassis import dead_letters
 from chassis.attempts import Attempts
+from chassis.connection import Conn
 from chassis.consumer import FAILING_IN_A_ROW, Consumer, EverythingFails
 from chassis.decision import Decision, Key, Loaded, Message
 from chassis.fold import Fold
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from chassis.records import Raw
 from chassis.redrive import redrive
 from contracts.event import CampaignId, Event, Fact

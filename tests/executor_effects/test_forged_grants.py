@@ -8,10 +8,11 @@ import pytest
 import pytest_asyncio
 
 from chassis import plans
+from chassis.connection import Conn
 from chassis.consumer import Consumer
 from chassis.decision import Key
 from chassis.fold import Fold
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from chassis.records import Raw
 from chassis.signatures import Signer
 from contracts.actions import ActionProposed

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from chassis.postgres import Pool
+from chassis.connection import Pool
 from tests.chassis.raw_batches import HEADER_BYTES
 from tests.proof.poison.kinds import ODD
 from tests.proof.poison.sending import ODD_BYTES, Sent

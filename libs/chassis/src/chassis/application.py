@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.connection import UNAVAILABLE
 from chassis.metrics import INGRESS
-from chassis.postgres import UNAVAILABLE
 from chassis.problems import Problem, answer_problem
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from chassis.postgres import Pool
+from chassis.connection import Pool
 
 LOOK_SECONDS = 15.0
 

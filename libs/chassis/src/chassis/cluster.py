@@ -10,7 +10,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from chassis.postgres import Conn, Database
+from chassis.connection import Conn
+from chassis.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -22,10 +22,11 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 from chassis import batches, dead_letters
 from chassis.assignment import Assignment
 from chassis.attempts import Attempts
+from chassis.connection import UNAVAILABLE
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
 from chassis.metrics import RETRIES
-from chassis.postgres import UNAVAILABLE, Database
+from chassis.postgres import Database
 from chassis.records import Raw, Received, receive
 from chassis.signatures import Verifier
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
 from chassis.metrics import DEAD_LETTERS, INVALID
-from chassis.postgres import Conn, Transaction
+from chassis.postgres import Transaction
 from chassis.records import Raw, headers_of
 from contracts.codec import TENANT
 from contracts.event import CampaignId, Tenant

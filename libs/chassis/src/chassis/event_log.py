@@ -8,17 +8,15 @@ from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 from zlib import crc32
 
+from chassis.connection import Conn
+from chassis.records import Raw
 from chassis.signatures import Signer
 from contracts.codec import INBOUND, Header, encode
 from contracts.event import Event, Fact, Meta
-
-if TYPE_CHECKING:
-    from chassis.postgres import Conn
-    from chassis.records import Raw
 
 SHARDS = 16
 """The relay works shard by shard; a campaign is always in the same one."""
@@ -63,7 +61,7 @@ Said: TypeAlias = Caused | Fact[Event]
 """What is to be written; a fact has its meta already, but for its place in a stream of ours."""
 
 
-async def write(conn: "Conn", said: Sequence[Said], source: str, signer: Signer | None) -> None:
+async def write(conn: Conn, said: Sequence[Said], source: str, signer: Signer | None) -> None:
     """Write `said` in its order, as `source`; the campaigns are locked. A fact that is there already stays as it is."""
     rows = []
     for fact in await _numbered(conn, said, source):
@@ -83,7 +81,7 @@ async def write(conn: "Conn", said: Sequence[Said], source: str, signer: Signer 
         await conn.execute(_WRITE, *zip(*rows, strict=True))
 
 
-async def put_back(conn: "Conn", said: Sequence[tuple["Raw", Fact[Event]]]) -> None:
+async def put_back(conn: Conn, said: Sequence[tuple[Raw, Fact[Event]]]) -> None:
     """Write what a restored database has forgotten, as it stands on Kafka: it is sent already."""
     rows = [
         (
@@ -105,7 +103,7 @@ def _text_of(headers: Sequence[Header]) -> str:
     return json.dumps({name: value.decode(errors="replace") for name, value in headers})
 
 
-async def _numbered(conn: "Conn", said: Sequence[Said], source: str) -> list[Fact[Event]]:
+async def _numbered(conn: Conn, said: Sequence[Said], source: str) -> list[Fact[Event]]:
     """`said` with ids, and the next sequences of their streams."""
     streams = [_stream(one) for one in said]
     sizes = Tally(stream for stream in streams if stream is not None)

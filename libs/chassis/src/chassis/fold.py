@@ -14,10 +14,11 @@ from prometheus_client import Counter
 
 from chassis import dead_letters, plans
 from chassis.bounds import bounded
+from chassis.connection import Conn
 from chassis.decision import Decision, Key, Loaded, Message, Shared, State, Task
 from chassis.metrics import DUPLICATES, handled
 from chassis.plans import Plans, Waiting
-from chassis.postgres import Conn, Transaction
+from chassis.postgres import Transaction
 from chassis.records import Raw, Received, receive
 from chassis.signatures import Verifier
 from chassis.telemetry import span

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from chassis.records import headers_of
 from contracts.briefing import PlanIssued
 from contracts.codec import Header

@@ -7,14 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy
 
 from chassis import event_log
+from chassis.connection import Conn, Pool
 from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Task
 from chassis.event_log import Caused, Said
@@ -23,32 +21,7 @@ from contracts.event import Event, Fact, Meta
 from contracts.framing import named
 from contracts.signing import source_of
 
-if TYPE_CHECKING:
-    Conn: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-else:
-    Conn: TypeAlias = Any
-    Pool: TypeAlias = Any
-
 log = structlog.get_logger(__name__)
-
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What is raised when the server is gone; the last one, when a connection broke in the middle of a statement."""
-
-UNAVAILABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-)
-"""Of these, what is nobody's fault: the same is done again, and counts as no attempt."""
 
 KNOWN = 50_000
 """About so many campaigns are remembered at most."""

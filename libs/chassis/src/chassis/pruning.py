@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from chassis.connection import Conn
 from chassis.metrics import PRUNED
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 
 BATCH = 1000
 BREATH_SECONDS = 0.02

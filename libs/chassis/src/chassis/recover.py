@@ -13,7 +13,8 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaConsumer
 
 from chassis import cluster, event_log
-from chassis.postgres import Conn, Database, Transaction
+from chassis.connection import Conn
+from chassis.postgres import Database, Transaction
 from chassis.records import Raw, receive
 from contracts.codec import Verify
 from contracts.event import Event, Fact, Signature

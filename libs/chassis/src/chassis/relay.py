@@ -16,10 +16,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from chassis.connection import AWAY, Conn
 from chassis.crashpoints import Point, crashpoint
 from chassis.event_log import SHARDS, headers_of
 from chassis.metrics import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
-from chassis.postgres import AWAY, Conn, Database
+from chassis.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,9 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaProducer
 
 from chassis import cluster
+from chassis.connection import Conn
 from chassis.event_log import SHARDS
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from chassis.records import Raw
 
 PATIENCE_SECONDS = 3600.0

@@ -18,8 +18,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from chassis import cluster, horizon, pruning
+from chassis.connection import AWAY
 from chassis.metrics import LOG_HELD, OLDEST_ROW
-from chassis.postgres import AWAY, Database
+from chassis.postgres import Database
 from contracts.catalogue import READS, TOPICS, readers_of
 from contracts.codec import INBOUND
 

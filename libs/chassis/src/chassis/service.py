@@ -27,11 +27,12 @@ from chassis.bounds import breathe
 from chassis.clock import Clock
 from chassis.cluster import Watch, cluster_id, settle
 from chassis.commands import Commands
+from chassis.connection import AWAY
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
 from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, RETENTION
-from chassis.postgres import AWAY, Database
+from chassis.postgres import Database
 from chassis.recover import Own, Relearn
 from chassis.relay import Relay
 from chassis.replay import KeptRecords

@@ -6,8 +6,8 @@ from typing import Generic
 
 from pydantic import TypeAdapter
 
+from chassis.connection import Conn
 from chassis.decision import Key, State
-from chassis.postgres import Conn
 
 _LOAD = """
 SELECT tenant, campaign_id, body::text

@@ -13,11 +13,12 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from chassis.connection import UNAVAILABLE
 from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Message, TaskBody, TaskFailed
 from chassis.fold import Fold, key_of
 from chassis.metrics import TASK_FAILURES, TIMER_DELAY, TIMERS_OVERDUE
-from chassis.postgres import UNAVAILABLE, Database, Transaction
+from chassis.postgres import Database, Transaction
 from contracts.event import CampaignId, Meta, Tenant, Value
 
 log = structlog.get_logger(__name__)

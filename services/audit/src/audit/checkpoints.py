@@ -6,8 +6,9 @@ import structlog
 
 from audit import store
 from audit.metrics import CHECKPOINT_FAILURES, CHECKPOINTS
+from chassis.connection import AWAY
 from chassis.decision import Key
-from chassis.postgres import AWAY, Database
+from chassis.postgres import Database
 from contracts.audit import CheckpointSigned
 from contracts.event import Fact, Meta, Tenant, tenant_row
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.postgres import Conn
+from chassis.connection import Conn
 from chassis.records import Raw
 from chassis.replay import Span
 from contracts.audit import FIRST_PREVIOUS, body_with, chain_hash, framed_headers, leaf_hash

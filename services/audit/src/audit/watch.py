@@ -7,7 +7,8 @@ import structlog
 
 from audit import store
 from audit.metrics import VERIFICATIONS
-from chassis.postgres import AWAY, Database
+from chassis.connection import AWAY
+from chassis.postgres import Database
 from contracts.audit import FIRST_PREVIOUS, body, chain_hash, leaf_hash
 from contracts.event import Tenant
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pydantic import TypeAdapter
 
 from briefing.domain.decide import Briefing
+from chassis.connection import Conn
 from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
-from chassis.postgres import Conn
 from chassis.states import States
 
 STATES = States(TypeAdapter(Briefing))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from executor import kill_switch
 from executor.effects import (
     AbandonPlanned,

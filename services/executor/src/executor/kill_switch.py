@@ -1,7 +1,7 @@
 """The kill switch: rows that the guard reads in the dispatching transaction. No row counts as engaged."""
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from contracts.event import CampaignId, Tenant
 from contracts.executor import KillScope
 from executor.api.views import KillSwitchShown

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from chassis.connection import Conn
 from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
-from chassis.postgres import Conn
 from chassis.states import States
 from contracts.briefing import PlanIssued
 from contracts.escalation import ApprovalGiven, ApprovalRefused

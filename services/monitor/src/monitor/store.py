@@ -5,9 +5,9 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from chassis.connection import Conn
 from chassis.decision import Key, Loaded, Message
 from chassis.fold import key_of
-from chassis.postgres import Conn
 from chassis.states import States
 from contracts.actions import EffectsRecorded
 from contracts.event import Tenant

@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from contracts.event import CampaignId, Event, Fact, Tenant
 from tower.row import Row, said
 from tower.why import Why, decision_of

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.commands import Answer, Commands
+from chassis.connection import Conn
 from chassis.decision import Decision, Key, Loaded
 from chassis.doors import page, raw_body, respond
-from chassis.postgres import Conn
 from chassis.problems import Problem
 from chassis.service import Parts
 from contracts.event import Tenant, tenant_row

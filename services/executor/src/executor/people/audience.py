@@ -9,8 +9,8 @@ from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from chassis.recipients import canonical, domain_of, hash_address
 from contracts.framing import digest
 from contracts.strict import moment

@@ -7,7 +7,7 @@ each of two sends believes it is.
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from chassis.postgres import Conn
+from chassis.connection import Conn
 from contracts.brief import Frequency
 
 _COUNT = """

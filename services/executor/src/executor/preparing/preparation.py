@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
 from chassis.plans import Plans
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from chassis.tasks import Leased
 from contracts.executor import CheckResult, Verdict
 from contracts.plan import Plan

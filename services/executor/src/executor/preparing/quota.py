@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 
 _MEET = "INSERT INTO test_mail (tenant, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _LOAD = "SELECT asked_at FROM test_mail WHERE (tenant, subject) = ($1, $2) FOR UPDATE"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from contracts.actions import ActionReconciled, Effect, EffectOutcome, EffectsRecorded, Settled
 from contracts.event import CampaignId, Tenant
 from executor.effects import EffectsFound

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from contracts.plan import Plan
 from executor import kill_switch
 from executor.effects import Dispatch

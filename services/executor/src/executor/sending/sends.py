@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from chassis.records import headers_of
 from contracts.codec import Undecodable, Verify, decode
 from contracts.escalation import ActionCleared

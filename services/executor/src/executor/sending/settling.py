@@ -8,9 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.crashpoints import crashpoint
 from chassis.decision import Key
-from chassis.postgres import Conn, Database
+from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from executor.people import touches
 from executor.sending import journal

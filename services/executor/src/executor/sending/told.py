@@ -2,8 +2,8 @@
 
 import asyncpg
 
+from chassis.connection import Conn
 from chassis.decision import Key
-from chassis.postgres import Conn
 from contracts.actions import Effect, EffectOutcome
 from executor.effects import Dispatch, Dispatched
 from executor.sending.outcomes import LATER
