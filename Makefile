@@ -24,13 +24,15 @@ setup: .venv/ready ## install what the lock file names
 
 # Two workers: each has servers of its own, and the stories share one system.
 PYTEST := $(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
+STREAM := $(RUN) python -m tests.proof small
 
-check: setup ## everything that must hold: format, lint, types, import rules, tests
+check: setup ## everything that must hold: format, lint, types, import rules, tests, and a stream of campaigns under faults
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(PYTEST)
+	$(STREAM)
 
 format: setup ## format, and mend what a tool can mend
 	$(RUN) ruff check --fix .
@@ -49,11 +51,11 @@ docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference
 
 prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside
-	$(RUN) python -m tests.proof small $(if $(SEED),--seed $(SEED))
+	$(STREAM) $(if $(SEED),--seed $(SEED))
 	$(PYTEST) -m proof -rP
 
-prove-long: setup ## fault after fault: MINUTES=n SEED=s
-	$(RUN) python -m tests.proof long --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+prove-long: setup ## fault after fault: MINUTES=n SEED=s, ARGS=--clustered for three brokers
+	$(RUN) python -m tests.proof long --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 runbooks: setup ## follow the runbooks of docs/runbooks/operations as printed, in the middle of campaigns
 	$(RUN) pytest -m long
