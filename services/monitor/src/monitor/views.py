@@ -137,19 +137,7 @@ def campaign(campaign_id: CampaignId, watch: Watch, metrics: Sequence[Mapping[st
         interventions=watch.interventions,
         totals=_totals(watch),
         waves=tuple(_wave(wave) for wave in sorted(watch.waves.values(), key=lambda wave: wave.number)),
-        clocks=tuple(
-            ClockShown(
-                sla=clock.sla,
-                state=clock.state,
-                started_at=clock.started_at,
-                due_at=clock.due_at,
-                within=clock.within,
-                at_least=clock.at_least,
-                took=clock.took,
-                rate=clock.rate,
-            )
-            for clock in watch.clocks.values()
-        ),
+        clocks=tuple(ClockShown.model_validate(clock, from_attributes=True) for clock in watch.clocks.values()),
         metrics=tuple(Figure(**row) for row in metrics),
     )
 
