@@ -1,6 +1,6 @@
 """What the fold asks to be changed beside its state, written in the deciding transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from chassis.connection import Conn
@@ -70,13 +70,20 @@ DO UPDATE SET fence = greatest(forgotten_campaign.fence, excluded.fence),
 """
 
 
+async def apply_all(conn: Conn, changes: Mapping[Key, Sequence[Change]]) -> None:
+    """Write `changes`: the grants of all campaigns at once, as a batch of rulings brings many; then each in order."""
+    await _keep(conn, [(key, one) for key, ones in changes.items() for one in ones if isinstance(one, KeepGrant)])
+    for key, ones in changes.items():
+        await apply(conn, key, [one for one in ones if not isinstance(one, KeepGrant)])
+
+
 async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
     """Write `changes` of one campaign, in order; reports of the world in one statement."""
     seen: dict[object, str] = {}
     for change in changes:
         match change:
             case KeepGrant():
-                await _keep(conn, key, change)
+                await _keep(conn, [(key, change)])
             case RevokeGrant(grant_id=grant):
                 await conn.execute(_REVOKE, key.tenant, grant)
             case AbandonPlanned(decision_id=decision):
@@ -106,10 +113,15 @@ async def apply(conn: Conn, key: Key, changes: Sequence[Change]) -> None:
         await conn.execute(_EVIDENCE, list(seen), list(seen.values()), key.tenant, key.campaign)
 
 
-async def _keep(conn: Conn, key: Key, grant: KeepGrant) -> None:
-    flat = [part for name, text in grant.headers for part in (name.encode(), text)]
-    await conn.execute(
-        _KEEP_GRANT, key.tenant, grant.grant_id, key.campaign, grant.decision_id, grant.plan_version,
-        grant.content_hash, grant.policy_hash, grant.snapshot_hash, grant.from_wave, grant.first_wave,
-        grant.next_waves, grant.granted_at, grant.opens_at, grant.expires_at, flat, grant.value,
-    )  # fmt: skip
+async def _keep(conn: Conn, grants: Sequence[tuple[Key, KeepGrant]]) -> None:
+    rows = [
+        (
+            key.tenant, one.grant_id, key.campaign, one.decision_id, one.plan_version, one.content_hash,
+            one.policy_hash, one.snapshot_hash, one.from_wave, one.first_wave, one.next_waves, one.granted_at,
+            one.opens_at, one.expires_at, [part for name, text in one.headers for part in (name.encode(), text)],
+            one.value,
+        )
+        for key, one in grants
+    ]  # fmt: skip
+    if rows:
+        await conn.executemany(_KEEP_GRANT, rows)

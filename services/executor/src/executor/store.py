@@ -106,8 +106,7 @@ async def load(conn: Conn, messages: Sequence[Message]) -> dict[Key, Loaded[Camp
 async def save(conn: Conn, touched: Mapping[Key, Loaded[Campaign, Shared]]) -> None:
     kept = {key: loaded.state for key, loaded in touched.items() if loaded.state is not None}
     await STATES.save(conn, kept)
-    for key in sorted(touched):
-        await changes.apply(conn, key, touched[key].shared.changes)
+    await changes.apply_all(conn, {key: touched[key].shared.changes for key in sorted(touched)})
 
 
 async def state_of(conn: Conn, key: Key) -> Campaign | None:
