@@ -121,9 +121,7 @@ class Life:
                 await asyncio.sleep(self.campaign.chance("pause").uniform(0.5, 3))
                 self._lift()
                 await self._command("resume")
-                again = await self._until(lambda: self._case("approval"), "a case to go on")
-                if again is not None:
-                    await self.desk.choose(again, again["options"][0], self.campaign.key("go-on"))
+                return await self._go_on(case)
             case Story.CANCELLED:
                 await self._sending()
                 await self._command("cancel")
@@ -146,6 +144,19 @@ class Life:
                 await self._command("cancel")
             case _:
                 pass
+        await self._closed()
+
+    async def _go_on(self, before: Json) -> None:
+        """After a pause people are asked anew; the inbox may still show what they were asked `before`."""
+
+        async def asked() -> Json | None:
+            case = await self._case("approval")
+            return None if case is None or case["case_id"] == before["case_id"] else case
+
+        case = await self._until(asked, "a case to go on")
+        if case is not None:
+            refused = await self.desk.choose(case, case["options"][0], self.campaign.key("go-on"))
+            return await self._closed(or_halted=bool(refused))  # they came too late: it stays halted
         await self._closed()
 
     async def _bounced(self) -> None:
