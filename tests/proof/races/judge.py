@@ -154,7 +154,7 @@ INVARIANTS: Sequence[Invariant] = (
            AND (SELECT count(DISTINCT one->>'subject') FROM jsonb_array_elements(c.approvers) AS one
                  WHERE one->>'kind' = 'human' AND one->>'subject' IN ('ana', 'ben', 'leo')
                    AND one->>'role' IN ('campaign_approver', 'marketing_lead'))
-               < greatest(r.needed, jsonb_array_length(c.approvers))
+               < greatest(CASE c.verb WHEN 'cancel' THEN 1 ELSE r.needed END, jsonb_array_length(c.approvers))
         """,
         _RACE + _granted('[{"kind": "human", "subject": "maya", "role": "campaign_approver"}]'),
     ),
