@@ -6,13 +6,17 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 
 from handrail.local.failure import CannotStart
+from handrail.local.ports import LOOPBACK
 from handrail.local.processes import Processes, Program
+from handrail.local.readiness import await_ready
 
 SLEEP = "import time; time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -85,3 +89,14 @@ def await_text(log: Path, text: str) -> None:
     deadline = time.monotonic() + 10
     while text not in log.read_text():
         assert time.monotonic() < deadline
+
+
+def test_who_has_ended_is_not_ready_whoever_answers_at_its_port(processes: Processes, tmp_path: Path) -> None:
+    with HTTPServer((LOOPBACK, 0), SimpleHTTPRequestHandler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        ended = replace(program(tmp_path, "raise SystemExit(1)"), port=other.server_port, readiness="/")
+        record = processes.start(ended)
+        psutil.wait_procs([psutil.Process(record.pid)], 10)
+        with pytest.raises(CannotStart):
+            await_ready(processes, [record], 10, lambda text: None)
+        other.shutdown()

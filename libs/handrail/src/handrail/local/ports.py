@@ -2,21 +2,25 @@
 
 import secrets
 import socket
+from collections import deque
 from contextlib import closing
 
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems give to outgoing connections, so that none of those takes a port between choice and use.
 LOWEST, HIGHEST = 20_000, 30_000
+_given: deque[int] = deque(maxlen=2_000)
+"""Chosen here before: whoever asked may not listen on it yet."""
 
 
 def free(count: int) -> list[int]:
     """Different ports nobody listens on now. Another program may be quicker: whoever uses one may have to retry."""
-    chosen: set[int] = set()
+    chosen: list[int] = []
     while len(chosen) < count:
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
-        if port not in chosen and not taken(port):
-            chosen.add(port)
-    return list(chosen)
+        if port not in _given and not taken(port):
+            chosen.append(port)
+            _given.append(port)
+    return chosen
 
 
 def taken(port: int) -> bool:

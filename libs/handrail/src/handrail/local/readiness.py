@@ -49,6 +49,7 @@ def await_ready(
             except CannotStart:
                 hopeless.set()
                 raise
+        processes.check(record.name)  # another program may answer at its port
         on_progress(f"{record.name} is ready ({time.monotonic() - began:.1f} s)")
 
     if records:
