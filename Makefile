@@ -24,15 +24,13 @@ setup: .venv/ready ## install what the lock file names
 
 # Two workers: each has servers of its own, and the stories share one system.
 PYTEST := $(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
-STREAM := $(RUN) python -m tests.proof small
 
-check: setup ## everything that must hold: format, lint, types, import rules, tests, and a stream of campaigns under faults
+check: setup ## everything that must hold: format, lint, types, import rules, tests
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(PYTEST)
-	$(STREAM)
 
 format: setup ## format, and mend what a tool can mend
 	$(RUN) ruff check --fix .
@@ -51,7 +49,7 @@ docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference
 
 prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside
-	$(STREAM) $(if $(SEED),--seed $(SEED))
+	$(RUN) python -m tests.proof small $(if $(SEED),--seed $(SEED))
 	$(PYTEST) -m proof -rP
 
 prove-long: setup ## fault after fault: MINUTES=n SEED=s, ARGS=--clustered for three brokers
