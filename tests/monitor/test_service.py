@@ -104,7 +104,7 @@ async def test_only_a_later_revision_replaces_a_figure(monitor: Monitor) -> None
     await monitor.read(fact(figure(20, 2)), fact(figure(31, 3)))
     async with monitor.db.pool.acquire() as conn:
         [row] = await store.metrics(conn, KEY)
-    assert (row["value"], row["revision"], row["provisional"]) == (30, 3, False)
+    assert (row.value, row.revision, row.provisional) == (30, 3, False)
 
 
 async def test_the_outcome_is_counted_by_the_deadline_of_its_window(monitor: Monitor) -> None:

@@ -72,7 +72,9 @@ def test_a_webinar_follow_up_from_brief_to_verified_outcome(system: Running, tmp
     assert why["ruling"][0]["signature"] == "valid"
     verified(system, tmp_path)
     for service in ("briefing", "executor", "monitor", "escalation", "audit", "tower"):
-        assert "handrail_dead_letters_pending 0.0" in system.http.get(f"{system.url(service)}/metrics").text
+        scraped = system.http.get(f"{system.url(service)}/metrics").text
+        assert "handrail_dead_letters_pending 0.0" in scraped
+        assert "handrail_retention_seconds 2.592e+06" in scraped
 
 
 def test_every_service_is_killed_once_and_the_story_still_ends(system: Running) -> None:

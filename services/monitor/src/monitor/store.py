@@ -104,8 +104,9 @@ async def running(conn: Conn) -> tuple[list[Watch], datetime]:
     return [STATES.adapter.validate_json(row["body"]) for row in rows], await conn.fetchval(_NOW)
 
 
-async def metrics(conn: Conn, key: Key) -> list[dict[str, object]]:
-    return [dict(row) for row in await conn.fetch(_METRICS, key.tenant, key.campaign)]
+async def metrics(conn: Conn, key: Key) -> list[MetricReported]:
+    """At most 500, each in its last revision."""
+    return [MetricReported(**row) for row in await conn.fetch(_METRICS, key.tenant, key.campaign)]
 
 
 async def _recipients(conn: Conn, named: list[tuple[Key, str]]) -> dict[Key, dict[str, Recipient]]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from contracts.event import CampaignId, Count, Name, Value
 from contracts.executor import CampaignStage
-from contracts.inbound import MailEvent
+from contracts.inbound import MailEvent, MetricReported
 from contracts.monitor import Sla
 from monitor import rates
 from monitor.domain.clocks import exception_rate
@@ -72,21 +71,6 @@ class Totals(Value):
     exception_rate: float | None
 
 
-class Figure(Value):
-    """What a channel reported of itself, in the last revision."""
-
-    metric: Name
-    channel: Name
-    bucket: datetime
-    value: int
-    unit: Name
-    currency: str | None
-    attribution: Name
-    as_of: datetime
-    provisional: bool
-    revision: Count
-
-
 class CampaignShown(Value):
     """`counted` is what counts towards the outcome; the window in which it counts ends at `closes_at`."""
 
@@ -99,13 +83,13 @@ class CampaignShown(Value):
     ended_at: datetime | None
     halted_at: datetime | None
     closes_at: datetime | None
-    spent_micros: Count
     decisions: Count
     interventions: Count
     totals: Totals
     waves: tuple[WaveShown, ...]
     clocks: tuple[ClockShown, ...]
-    metrics: tuple[Figure, ...]
+    metrics: tuple[MetricReported, ...]
+    """What channels reported of themselves, each in its last revision."""
 
 
 class Accepted(Value):
@@ -121,7 +105,7 @@ class Reports(Value):
     not_ours: Count
 
 
-def campaign(campaign_id: CampaignId, watch: Watch, metrics: Sequence[Mapping[str, Any]]) -> CampaignShown:
+def campaign(campaign_id: CampaignId, watch: Watch, metrics: Sequence[MetricReported]) -> CampaignShown:
     return CampaignShown(
         campaign_id=campaign_id,
         plan_version=watch.plan_version,
@@ -132,13 +116,12 @@ def campaign(campaign_id: CampaignId, watch: Watch, metrics: Sequence[Mapping[st
         ended_at=watch.ended_at,
         halted_at=watch.halted_at,
         closes_at=watch.closes_at,
-        spent_micros=watch.spent_micros,
         decisions=watch.decisions,
         interventions=watch.interventions,
         totals=_totals(watch),
         waves=tuple(_wave(wave) for wave in sorted(watch.waves.values(), key=lambda wave: wave.number)),
         clocks=tuple(ClockShown.model_validate(clock, from_attributes=True) for clock in watch.clocks.values()),
-        metrics=tuple(Figure(**row) for row in metrics),
+        metrics=tuple(metrics),
     )
 
 
