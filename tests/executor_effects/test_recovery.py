@@ -15,7 +15,7 @@ import pytest
 from chassis.postgres import Database
 from contracts.actions import EffectOutcome
 from executor import changes
-from executor.effects import SeeEvidence
+from executor.effects import SeeEvidence, SetGuard
 from executor.sending.journal import Intent, Journal, StillWritten, Trace, everything, read, writer_is_gone
 from handrail.keys import Keys
 from handrail.local.sources import Infrastructure
@@ -129,6 +129,26 @@ async def test_a_process_that_lives_keeps_what_it_has(db_for: MakeDb, box: Postb
     done = await run(dispatcher(db, box.port, folder, keys), send)
     assert (done.left_in_wave, send.told, box.taken) == (1, [], [])
     alive.close()
+
+
+async def test_a_halt_forgets_nobody_whom_another_process_has_in_hand(
+    db_for: MakeDb, box: Postbox, folder: Path, keys: Keys
+) -> None:
+    """That process may die afterwards, and then nobody else would look again."""
+    db, to = await db_for("executor"), addresses(1)
+    send = await cleared(db, to)
+    await left_behind(db, send, folder, keys, box)
+    alive = Journal(folder, "gone.jsonl")
+    async with db.pool.acquire() as conn:
+        await changes.apply(conn, send.key, [SetGuard(fence=1, halted=True)])
+    done = await run(dispatcher(db, box.port, folder, keys), send)
+    assert (done.refused, done.unsettled, send.told) == ("halted", 1, [])
+    leased_until = await db.pool.fetchval("SELECT leased_until FROM effect_intent")
+    assert done.retry_at == leased_until
+    alive.close()
+    done = await run(dispatcher(db, box.port, folder, keys), send)
+    assert (done.refused, done.unsettled) == ("halted", 0)
+    assert await states(db, send) == {to[0]: "planned"}, "it never began"
 
 
 async def test_a_process_that_froze_beyond_its_lease_may_wake_up_so_nothing_is_sent(

@@ -34,7 +34,7 @@ class Dispatched(Value):
     effects: tuple[Effect, ...]
     left_in_wave: Count
     unsettled: Count
-    """Lost answers that a repeat or a look-up will settle."""
+    """Lost answers that a repeat or a look-up will settle, and mails that another process may have in hand."""
     refused: Name | None
     turned_away: Name | None
     """How the tool refused us ourselves, if it did."""

@@ -129,7 +129,7 @@ def _within(here: Here, state: Campaign, message: Message, now: datetime) -> Rul
         case TaskFailed(task=DraftMail() | CheckMail() | RenderMails() | PlanSend() as task):
             return preparing.failed(state, task, body.error)
         case TaskFailed(task=Dispatch() as task):
-            return sending.failed(here, state, task, body.error)
+            return sending.failed(here, state, task, body.error, now)
         case HoldPlaced():
             return halting.held(here, state, body)
         case HoldReleased():

@@ -15,6 +15,10 @@ Here: TypeAlias = Loaded[Campaign, Shared]
 Ruling: TypeAlias = Decision[Campaign, Shared]
 
 
+PAST = -1
+"""The fence of an order under which nothing leaves: it settles and tells of what is on its way already."""
+
+
 def plan_of(here: Here, state: Campaign) -> PlanIssued:
     return here.plans[state.plan_version]
 

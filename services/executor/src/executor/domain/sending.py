@@ -1,6 +1,7 @@
 """From the first mail to the last: wave by wave, on the monitor's word, until all is settled. Pure."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chassis.decision import Decision, Task
 from contracts.actions import (
@@ -17,7 +18,7 @@ from contracts.executor import CampaignOutcome, CampaignStage, StepFailed
 from contracts.monitor import OutcomeRejected, OutcomeVerified, TriggerFired
 from contracts.plan import Trigger
 from executor.domain import halting, proposing
-from executor.domain.flow import Here, Ruling, dispatch_of, finished, plan_of, step_done, to_stage
+from executor.domain.flow import PAST, Here, Ruling, dispatch_of, finished, plan_of, step_done, to_stage
 from executor.domain.state import Campaign, Reason, Sending
 from executor.effects import AbandonPlanned, Dispatch, Dispatched, EffectsFound, MarkReported, SetGuard
 
@@ -25,6 +26,8 @@ WAITING = frozenset({"killed", "parked", "not_yet"})
 """Reasons of the guard that pass by themselves."""
 TURNED_AWAY = 3
 """Runs in a row in which the tool refuses us ourselves, after which people are told."""
+SETTLE_AGAIN = timedelta(minutes=1)
+"""After a dispatcher failed for good, also at settling."""
 STALE = frozenset({"halted", "fence"})
 """Reasons of the guard that the fold knows already."""
 
@@ -52,7 +55,8 @@ def dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
 def _dispatched(here: Here, state: Campaign, done: Dispatched) -> Ruling:
     sending = state.sending
     if sending is None or sending.decision_id != done.decision_id:
-        return Decision(Reason.NOTED, state, tuple(recorded(state.plan_version, done, done.wave_size)))
+        events = recorded(state.plan_version, done, done.wave_size)
+        return Decision(Reason.NOTED, state, tuple(events), _settling_past(state, done))
     size = sending.waves.get(done.wave, done.wave_size)
     sending = counted(sending, done.effects)
     if sending.wave_done or done.wave != sending.wave:  # the end of a wave counts once
@@ -128,8 +132,22 @@ def _turned_away(here: Here, state: Campaign, done: Dispatched, events: list[Eve
 
 
 def _settling(state: Campaign, sending: Sending, done: Dispatched) -> tuple[Task, ...]:
-    """Nothing more leaves, and lost answers are still looked up."""
+    """Nothing more leaves, and what is on its way is still settled."""
     return (Task(dispatch_of(state, sending), done.retry_at),) if done.unsettled else ()
+
+
+def _settling_past(state: Campaign, done: Dispatched) -> tuple[Task, ...]:
+    """The same of a send that another one has followed."""
+    if not done.unsettled:
+        return ()
+    order = Dispatch(
+        decision_id=done.decision_id,
+        grant_id=done.grant_id,
+        plan_version=state.plan_version,
+        wave=done.wave,
+        fence=PAST,
+    )
+    return (Task(order, done.retry_at),)
 
 
 def recorded(plan_version: int, done: Dispatched | EffectsFound, size: int, wave_done: bool = False) -> list[Event]:
@@ -217,9 +235,13 @@ def outcome(here: Here, state: Campaign, result: OutcomeVerified | OutcomeReject
     return Decision(Reason.OUTCOME_TAKEN, state, (*watched, *closed, *over), shared=shared)
 
 
-def failed(here: Here, state: Campaign, task: Dispatch, error: str) -> Ruling:
-    """The dispatcher itself failed for good: nothing more leaves until a person looks."""
+def failed(here: Here, state: Campaign, task: Dispatch, error: str, now: datetime) -> Ruling:
+    """The dispatcher itself failed for good: nothing more leaves until a person looks, and what has left is settled."""
+    settling = Task(task.model_copy(update={"fence": PAST}), now + SETTLE_AGAIN)
+    if task.fence == PAST:
+        return Decision(Reason.STEP_FAILED, state, (), (settling,))
     event = ActionFailed(plan_version=state.plan_version, decision_id=task.decision_id, because=error[:4000])
     if state.halt is not None or not state.running:
-        return Decision(Reason.STEP_FAILED, state, (event,))
-    return replace(halting.halted(here, state, "dispatch_failed", after=(event,)), reason=Reason.STEP_FAILED)
+        return Decision(Reason.STEP_FAILED, state, (event,), (settling,))
+    ruling = halting.halted(here, state, "dispatch_failed", after=(event,))
+    return replace(ruling, reason=Reason.STEP_FAILED, tasks=(*ruling.tasks, settling))

@@ -26,9 +26,12 @@ SELECT count(*) AS size,
   FROM effect_intent
  WHERE (tenant, campaign_id, decision_id, wave) = ($1, $2, $3, $4) AND state <> 'abandoned'
 """
+# What is dispatched now is another process's, which may die before it writes down what became of it.
 _OPEN = """
-SELECT count(*) AS count, min(not_before) AS settles FROM effect_intent
- WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3) AND state = 'planned' AND lost_at IS NOT NULL
+SELECT count(*) AS count, min(CASE state WHEN 'dispatched' THEN leased_until ELSE not_before END) AS settles
+  FROM effect_intent
+ WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3)
+   AND (state = 'dispatched' OR (state = 'planned' AND lost_at IS NOT NULL))
 """
 
 
@@ -36,15 +39,15 @@ async def told(conn: Conn, key: Key, task: Dispatch, refused: Refused | None, tu
     """What one run did, and when the next one makes sense."""
     # In this order: what another run settles in between is told, and the wave is not yet called done.
     wave = await conn.fetchrow(_WAVE, *key, task.decision_id, task.wave)
-    lost = await conn.fetchrow(_OPEN, *key, task.decision_id)
+    unsettled = await conn.fetchrow(_OPEN, *key, task.decision_id)
     rows = await conn.fetch(_UNREPORTED, *key, task.decision_id)
     assert wave is not None
-    assert lost is not None
+    assert unsettled is not None
     retry_at = None
     if refused is not None and refused.retry:
         retry_at = wave["now"] + LATER
     elif refused is not None:
-        retry_at = (lost["settles"] or wave["now"] + LATER) if lost["count"] else None
+        retry_at = (unsettled["settles"] or wave["now"] + LATER) if unsettled["count"] else None
     elif wave["left"] and not wave["ready"]:
         retry_at = wave["soonest"] or wave["now"] + LATER
     return Dispatched(
@@ -54,7 +57,7 @@ async def told(conn: Conn, key: Key, task: Dispatch, refused: Refused | None, tu
         wave_size=wave["size"],
         effects=tuple(_effect(row) for row in rows),
         left_in_wave=wave["left"],
-        unsettled=lost["count"],
+        unsettled=unsettled["count"],
         refused=refused.because if refused else None,
         turned_away=turned_away,
         retry_at=retry_at,
