@@ -9,10 +9,10 @@ import pytest
 from chassis.commands import Commands
 from chassis.decision import Decision, Identity, Key
 from chassis.postgres import Database
-from chassis.tasks import DEADLINE_LEASE, LAST_ATTEMPT, SUSPICIOUS_ATTEMPTS, Worker
-from contracts.event import Tenant
+from chassis.tasks import DEADLINE_LEASE, LAST_ATTEMPT, SUSPICIOUS_ATTEMPTS, Kind, Leased, Worker
+from contracts.event import Tenant, Value
 from tests.builders import CAMPAIGN, TENANT, record
-from tests.chassis.counting import KINDS, STATES, Count, Stop, Tally, fold, reply
+from tests.chassis.counting import KINDS, STATES, Count, Labour, Stop, Tally, fold, labour, reply
 from tests.chassis.test_consumer import consumer, records, step, tally
 from tests.conftest import VERIFIER, MakeDb
 
@@ -91,6 +91,42 @@ async def test_a_result_that_comes_after_its_lease_changes_nothing(db_for: MakeD
     await worker(db)._settle(again, result)
     await late._settle(leased, result)
     assert (await tally(db)).order == ("work", "worked-work")
+
+
+LEASE = timedelta(seconds=0.6)
+
+
+async def test_nobody_takes_over_from_a_worker_that_works(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def at_length(leased: Leased) -> Value | None:
+        begun.set()
+        await end.wait()
+        return await labour(leased)
+
+    slow = replace(worker(db), kinds={"labour": Kind(Labour, at_length)}, lease_time=LEASE)
+    working = asyncio.create_task(slow.work_once())
+    await begun.wait()
+    await asyncio.sleep(3 * LEASE.total_seconds())
+    assert not await worker(db).work_once()
+    end.set()
+    assert await working
+    assert (await tally(db)).order == ("work", "worked-work")
+
+
+async def test_work_that_never_ends_gives_its_slot_back_and_comes_back_as_a_failure(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+
+    async def for_ever(_: Leased) -> None:
+        await asyncio.Event().wait()
+
+    stuck = replace(worker(db), kinds={"labour": Kind(Labour, for_ever, attempts=1)}, longest=timedelta(seconds=0.2))
+    assert await stuck.work_once()
+    assert (await tally(db)).order == ("work", "gave-up")
+    assert "not done within" in await db.pool.fetchval("SELECT error FROM task")
 
 
 async def test_work_that_keeps_failing_comes_back_as_a_failure(db_for: MakeDb) -> None:

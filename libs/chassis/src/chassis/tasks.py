@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from chassis.connection import UNAVAILABLE
+from chassis.connection import AWAY, UNAVAILABLE
 from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Message, TaskBody, TaskFailed
 from chassis.fold import Fold, key_of
@@ -103,6 +103,10 @@ class Deadly(Exception):
     """A task whose workers ended without a word."""
 
 
+class Stuck(Exception):
+    """A task's work that does not come to an end."""
+
+
 @dataclass(slots=True)
 class Worker:
     """Takes due tasks, one at a time per slot; any replica may run several."""
@@ -114,6 +118,9 @@ class Worker:
     """Of this name there is one at a time: what it had leased before it started is free again."""
     slots: int = 2
     lease_time: timedelta = timedelta(seconds=60)
+    """How soon others take over from a worker that is gone: one that works goes on holding its task."""
+    longest: timedelta = timedelta(minutes=30)
+    """How long work may take in all."""
     poll_seconds: float = 1.0
     """How late a task of another process may be met; the next one known is waited for to the moment."""
     stopping: bool = False
@@ -152,7 +159,7 @@ class Worker:
         try:
             if leased.attempts > max(kind.attempts, LAST_ATTEMPT):
                 raise Deadly(f"begun {leased.attempts - 1} times, and neither done nor failed")
-            result = await kind.work(leased) if kind.work else None
+            result = await self._worked(leased, kind.work) if kind.work else None
             crashpoint(Point.TASK_DONE)
             await self._settle(leased, leased.body if result is None else result)
             crashpoint(Point.TASK_SETTLED)
@@ -162,10 +169,27 @@ class Worker:
             await self._failed(leased, kind, error)
         return True
 
-    async def extend(self, leased: Leased) -> bool:
-        """Hold `leased` for another lease time; False when it is no longer ours."""
-        async with self.db.pool.acquire() as conn:
-            return await conn.fetchval(_EXTEND, leased.id, leased.lease, self.lease_time) is not None
+    async def _worked(self, leased: Leased, work: Work) -> Value | None:
+        """Do the work, and hold its task meanwhile. Raises Stuck."""
+        holding = asyncio.create_task(self._hold(leased))
+        try:
+            async with asyncio.timeout(self.longest.total_seconds()) as until:
+                return await work(leased)
+        except TimeoutError:
+            if until.expired():
+                raise Stuck(f"not done within {self.longest}") from None
+            raise
+        finally:
+            holding.cancel()
+
+    async def _hold(self, leased: Leased) -> None:
+        """Lengthen the lease again and again, as long as it is ours."""
+        held = True
+        while held:
+            await asyncio.sleep(self.lease_time.total_seconds() / 3)
+            with contextlib.suppress(*AWAY):
+                async with self.db.pool.acquire() as conn:
+                    held = await conn.fetchval(_EXTEND, leased.id, leased.lease, self.lease_time) is not None
 
     @property
     def _deadlines(self) -> list[str]:
