@@ -182,6 +182,22 @@ BUILDS = (
         caught_by="tests/chassis/test_tasks.py::test_a_result_that_comes_after_its_lease_changes_nothing",
     ),
     Build(
+        name="a lease that nobody lengthens",
+        breaks="work that takes longer than its lease is done by two at once, and never counts",
+        file=f"{CHASSIS}/tasks.py",
+        now="        while held:\n",
+        then="        while not held:\n",
+        caught_by="tests/chassis/test_tasks.py::test_nobody_takes_over_from_a_worker_that_works",
+    ),
+    Build(
+        name="in another's hand, so forgotten",
+        breaks="a mail that a dying process had in hand when its campaign halted is never settled and never told",
+        file=f"{EXECUTOR}/sending/told.py",
+        now="   AND (state = 'dispatched' OR (state = 'planned' AND lost_at IS NOT NULL))\n",
+        then="   AND state = 'planned' AND lost_at IS NOT NULL\n",
+        caught_by="tests/executor_effects/test_recovery.py::test_a_halt_forgets_nobody_whom_another_process_has_in_hand",
+    ),
+    Build(
         name="timer by the process's clock",
         breaks="a deadline fires early where a clock is wrong",
         file=f"{CHASSIS}/tasks.py",
