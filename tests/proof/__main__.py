@@ -15,7 +15,6 @@ from tests.proof.faults import KINDS
 from tests.proof.long import prove_long, summed
 from tests.proof.place import place
 from tests.proof.run import prove
-from tests.proof.stream import WIDTH
 
 LONG = "long"
 
@@ -27,7 +26,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="how many faults")
     parser.add_argument("--seconds", type=float, default=900, help="begin no fault after so long")
     parser.add_argument("--minutes", type=float, default=30, help="how long `long` goes on")
-    parser.add_argument("--width", type=int, default=WIDTH, help="campaigns at a time")
+    parser.add_argument("--width", type=int, help="campaigns at a time")
     parser.add_argument("--clustered", action="store_true", help="on three brokers, each of which has everything")
     parser.add_argument("--home", type=Path, help="a folder that stays, to look into")
     said = parser.parse_args()
@@ -48,7 +47,7 @@ def main() -> int:
             count=said.count or kind.count,
             seconds=said.seconds,
             after=kind.after,
-            width=said.width,
+            width=said.width or kind.width,
         )
         report = asyncio.run(proof)
         print(report.text(schedule=False))

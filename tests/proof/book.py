@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -28,8 +29,8 @@ class Stop:
 class Book:
     promises: list[Promise] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
-    outside: list[UUID] = field(default_factory=list)
-    """Ids of events that the proof itself put on `inbound.*`."""
+    outside: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    """Events that the proof itself put on `inbound.*`: by their ids, what a producer is given."""
     refusals_expected: int = 0
     """Votes that a door must refuse: of the author, of an agent."""
     refusals_seen: int = 0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -81,18 +81,18 @@ class Life:
         """As another system does that was told nothing: the same record twice."""
         source, ours = "/systems/proof", self.campaign.key("brief")
         meta = Meta.outside(Tenant(TENANT), self.campaign.id, source=source, source_id=ours, at=now())
-        self.book.outside.append(meta.event_id)
         fact: Fact[Event] = Fact(meta, BriefSubmitted(brief=BriefDraft.model_validate(self.campaign.brief())))
         headers, value = encode(fact)
+        record = {"topic": fact.event.topic, "key": fact.event.key(meta), "headers": headers, "value": value}
+        self.book.outside[meta.event_id] = record
         for _ in range(2):
-            await self._until(lambda: self._sent(fact, headers, value), "Kafka takes a brief")
+            await self._until(lambda: self._sent(record), "Kafka takes a brief")
 
-    async def _sent(self, fact: Fact[Event], headers: list[tuple[str, bytes]], value: bytes) -> bool | None:
+    async def _sent(self, record: dict[str, Any]) -> bool | None:
         producer = AIOKafkaProducer(bootstrap_servers=self.place.kafka, acks="all")
         try:
             await producer.start()
-            key = fact.event.key(fact.meta)
-            await asyncio.wait_for(producer.send_and_wait(fact.event.topic, value, key=key, headers=headers), 10)
+            await asyncio.wait_for(producer.send_and_wait(**record), 10)
         except (KafkaError, OSError, TimeoutError):
             return None
         finally:

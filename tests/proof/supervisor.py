@@ -23,14 +23,17 @@ class Supervisor:
     """By process: how often each was found dead."""
     dead_alive: list[str] = field(default_factory=list)
     """What ran, and said that a part of it had ended: no fault here is a reason to."""
+    hands_off: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever stops processes on purpose: nothing is started meanwhile."""
 
     async def watch(self) -> None:
         """For ever."""
         while True:
-            for name in self.place.urls:
-                if self.place.system.processes.find(name) is None:
-                    self.kills[name] += 1
-                    await asyncio.to_thread(self._start, name)
+            async with self.hands_off:
+                for name in self.place.urls:
+                    if self.place.system.processes.find(name) is None:
+                        self.kills[name] += 1
+                        await asyncio.to_thread(self._start, name)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self) -> None:

@@ -9,6 +9,7 @@ from tests.proof.faults import (
     crash_points,
     duplicates,
     kill_switch,
+    lost_kafka,
     postgres,
     random_kills,
     rebalance,
@@ -16,6 +17,7 @@ from tests.proof.faults import (
     zombie,
 )
 from tests.proof.run import Fault, Proof
+from tests.proof.stream import WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Kind:
     """How many of it a small proof has."""
     after: Fault | None = None
     """Done when all is quiet again."""
+    width: int = WIDTH
+    """Campaigns at a time."""
 
 
 async def nothing(proof: Proof) -> None:
@@ -47,6 +51,7 @@ FAULTS: Mapping[str, Kind] = {
     "kill_switch": Kind(kill_switch.engage, 4),
     "zombie": Kind(zombie.sleep, 1),
     "rebalance": Kind(rebalance.come_and_go, 3),
+    "lost_kafka": Kind(lost_kafka.lose, 1),
     "duplicates": Kind(duplicates.again, 4, told_again),
 }
 
@@ -57,6 +62,6 @@ async def every(proof: Proof) -> None:
         await kind.fault(replace(proof, count=kind.count, fault=name))
 
 
-SMALL = Kind(every, 1, told_again)
+SMALL = Kind(every, 1, told_again, width=4)
 KINDS: Mapping[str, Kind] = {"nothing": Kind(nothing, 12), "small": SMALL, **FAULTS}
 """What can be asked for by name."""

@@ -43,7 +43,7 @@ AFTER_DEATHS = ("dispatch.left_behind",)
 
 async def crash(proof: Proof) -> None:
     """All services at once, each point `count` times: at its first, second ... occurrence."""
-    points = [await asyncio.to_thread(listed, service) for service in SERVICES]
+    points = await asyncio.gather(*(asyncio.to_thread(listed, service) for service in SERVICES))
     await asyncio.gather(*(_service(proof, name, mine) for name, mine in zip(SERVICES, points, strict=True)))
 
 

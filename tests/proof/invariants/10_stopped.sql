@@ -15,5 +15,5 @@ SELECT 'too much arrived after a stop', format('%s mails after %s at %s', count(
   FROM stop AS s
   JOIN judge.ledger AS l
     ON (s.campaign_id IS NULL OR l.campaign_id = s.campaign_id) AND l.at > s.answered_at AND l.at < s.until
- GROUP BY s.nth, s.scope, s.answered_at
-HAVING count(*) > judge.known('in_flight')::int
+ GROUP BY s.nth, s.scope, s.campaign_id, s.answered_at
+HAVING count(*) > judge.known('in_flight')::int * CASE WHEN s.campaign_id IS NULL THEN judge.known('at_once')::int ELSE 1 END

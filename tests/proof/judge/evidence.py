@@ -18,7 +18,9 @@ from tests.proof.quiet import Progress
 
 DATABASE = "judge"
 LINES = 4
-"""Mails that one executor may have on the way at once: so many may still arrive after a stop."""
+"""Mails of a campaign that one executor may have on the way at once: so many may still arrive after a stop."""
+AT_ONCE = 3
+"""Campaigns that one executor carries at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ async def _say(
     known = {
         "looked_at": looked_at.isoformat(),
         "in_flight": str(LINES * REPLICAS["executor"]),
+        "at_once": str(AT_ONCE),
         "tenant_row": str(tenant_row(Tenant(TENANT))),
         "everybodys_row": str(tenant_row(Tenant("*"))),
         **{name: sender[name] for name in ("from_name", "from_address", "reply_to")},
