@@ -22,8 +22,8 @@ $(UV):
 
 setup: .venv/ready ## install what the lock file names
 
-# Two workers: each has servers of its own, and the stories share one system.
-PYTEST := $(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Three workers: each has servers of its own, all stories share one system, and much of a proof is waiting.
+PYTEST := $(RUN) pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 check: setup ## everything that must hold: format, lint, types, import rules, tests
 	$(RUN) ruff format --check .
@@ -48,9 +48,8 @@ sabotage: setup ## is every known-bad build caught by the test that it names? Wr
 docs: setup ## write the generated reference pages anew
 	$(RUN) python -m contracts.reference docs/reference
 
-prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside
-	$(RUN) python -m tests.proof small $(if $(SEED),--seed $(SEED))
-	$(PYTEST) -m proof -rP
+prove: setup ## nothing lost, doubled or unapproved: a little of every fault, judged from outside; SEED=s
+	$(if $(SEED),HANDRAIL_PROOF_SEED=$(SEED)) $(PYTEST) -m proof -rP
 
 prove-long: setup ## fault after fault: MINUTES=n SEED=s, ARGS=--clustered for three brokers
 	$(RUN) python -m tests.proof long --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(ARGS)
