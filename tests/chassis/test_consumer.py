@@ -129,6 +129,22 @@ async def test_each_topic_counts_for_itself(db_for: MakeDb) -> None:
     ]  # fmt: skip
 
 
+async def test_what_a_restored_database_would_say_again_takes_no_number(db_for: MakeDb) -> None:
+    """It is put back from Kafka, and then decided again: a number that nobody gets is a gap to every reader."""
+    db = await db_for("chassis")
+    cleared = TriggerCleared(plan_version=1, rule="a", fired=CAMPAIGN, finding="a")
+    before, after = step("before"), step("after")
+    for epoch, causes in enumerate(([before], [before, after], [before, after])):
+        await db.pool.execute("UPDATE log_epoch SET epoch = $1", epoch)
+        async with db.transaction() as tx:
+            await tx.look()
+            for cause in causes:
+                tx.publish(cause.meta, [cleared])
+    rows = await db.pool.fetch("SELECT epoch, sequence FROM event_log ORDER BY id")
+    assert [tuple(row) for row in rows] == [(0, 1), (1, 1)]
+    assert [tuple(row) for row in await db.pool.fetch("SELECT epoch, last FROM stream")] == [(0, 1), (1, 1)]
+
+
 @pytest.mark.parametrize(
     ("headers", "value"),
     [

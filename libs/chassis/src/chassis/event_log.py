@@ -4,7 +4,6 @@ Headers are kept as one JSON object, name to text in their order: what we say ou
 """
 
 import json
-from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,13 +20,23 @@ from contracts.event import Event, Fact, Meta
 SHARDS = 16
 """The relay works shard by shard; a campaign is always in the same one."""
 
+# A restored database decides again what was put back into its log: that has its number, and takes no other one.
 _NUMBER = """
-INSERT INTO stream (tenant, topic, campaign_id, epoch, last)
-SELECT t, o, c, e.epoch, n
-  FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) AS row (t, o, c, n), log_epoch AS e
- ORDER BY t, o, c
-ON CONFLICT (tenant, topic, campaign_id, epoch) DO UPDATE SET last = stream.last + excluded.last
-RETURNING tenant, topic, campaign_id, epoch, last
+WITH said AS (
+    SELECT row.*, e.epoch
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS row (id, tenant, topic, campaign), log_epoch AS e
+     WHERE e.epoch = 0 OR NOT EXISTS (SELECT FROM event_log AS known WHERE known.event_id = row.id)
+), counted AS (
+    SELECT tenant, topic, campaign, epoch, count(*) AS size, CASE WHEN epoch > 0 THEN array_agg(id) END AS fresh
+      FROM said GROUP BY tenant, topic, campaign, epoch
+), numbered AS (
+    INSERT INTO stream (tenant, topic, campaign_id, epoch, last)
+    SELECT tenant, topic, campaign, epoch, size FROM counted ORDER BY tenant, topic, campaign
+    ON CONFLICT (tenant, topic, campaign_id, epoch) DO UPDATE SET last = stream.last + excluded.last
+    RETURNING *
+)
+SELECT tenant, topic, campaign_id, epoch, last - size AS before, fresh
+  FROM numbered JOIN counted USING (tenant, topic, epoch) WHERE campaign_id = campaign
 """
 _WRITE = """
 INSERT INTO event_log (event_id, tenant, campaign_id, topic, epoch, sequence, key, shard, headers, value)
@@ -106,21 +115,24 @@ def _text_of(headers: Sequence[Header]) -> str:
 async def _numbered(conn: Conn, said: Sequence[Said], source: str) -> list[Fact[Event]]:
     """`said` with ids, and the next sequences of their streams."""
     streams = [_stream(one) for one in said]
-    sizes = Tally(stream for stream in streams if stream is not None)
-    if not sizes:
+    ours = [(_id(one), *stream) for one, stream in zip(said, streams, strict=True) if stream is not None]
+    if not ours:
         return [one for one in said if isinstance(one, Fact)]  # nothing of our own
-    tenants, topics, campaigns = zip(*sizes, strict=True)
-    rows = await conn.fetch(_NUMBER, tenants, topics, campaigns, list(sizes.values()))
-    last: dict[Stream, int] = {(row["tenant"], row["topic"], row["campaign_id"]): row["last"] for row in rows}
-    epoch: int = rows[0]["epoch"]
-    following = {stream: last[stream] - size for stream, size in sizes.items()}
+    rows = await conn.fetch(_NUMBER, *zip(*ours, strict=True))
+    numbers = {(row["tenant"], row["topic"], row["campaign_id"]): row["before"] for row in rows}
+    fresh = {event_id for row in rows for event_id in row["fresh"] or ()}
     out: list[Fact[Event]] = []
     for one, stream in zip(said, streams, strict=True):
-        sequence = None
-        if stream is not None:
-            sequence = following[stream] = following[stream] + 1
-        out.append(_fact(one, source, sequence, epoch))
+        if stream is None:
+            out.append(_fact(one, source, None, None))
+        elif stream in numbers and (not rows[0]["epoch"] or _id(one) in fresh):
+            numbers[stream] += 1
+            out.append(_fact(one, source, numbers[stream], rows[0]["epoch"]))
     return out
+
+
+def _id(one: Said) -> UUID:
+    return one.cause.effect_id(type(one.event), one.nth) if isinstance(one, Caused) else one.meta.event_id
 
 
 def _stream(one: Said) -> Stream | None:
@@ -132,7 +144,7 @@ def _stream(one: Said) -> Stream | None:
     return one.meta.tenant, one.event.topic, one.meta.campaign_id
 
 
-def _fact(one: Said, source: str, sequence: int | None, epoch: int) -> Fact[Event]:
+def _fact(one: Said, source: str, sequence: int | None, epoch: int | None) -> Fact[Event]:
     if isinstance(one, Caused):
         kind = type(one.event)
         meta = one.cause.leads_to(kind, at=one.at, source=source, nth=one.nth, sequence=sequence, epoch=epoch)

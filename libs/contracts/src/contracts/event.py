@@ -136,6 +136,10 @@ class Meta:
             traceparent=traceparent,
         )
 
+    def effect_id(self, effect: "type[Event]", nth: int = 0) -> UUID:
+        """The id of the `nth` effect of a type that this fact causes."""
+        return named(str(self.event_id), effect.type, str(nth))
+
     def leads_to(
         self,
         effect: type[Event],
@@ -147,7 +151,7 @@ class Meta:
         epoch: int | None = None,
     ) -> "Meta":
         """Meta of the `nth` effect of a type that this fact causes: same cause, same id: a replay changes nothing."""
-        event_id = named(str(self.event_id), effect.type, str(nth))
+        event_id = self.effect_id(effect, nth)
         return Meta(
             event_id=event_id,
             tenant=self.tenant,
