@@ -143,8 +143,8 @@ async def test_a_halt_forgets_nobody_whom_another_process_has_in_hand(
         await changes.apply(conn, send.key, [SetGuard(fence=1, halted=True)])
     done = await run(dispatcher(db, box.port, folder, keys), send)
     assert (done.refused, done.unsettled, send.told) == ("halted", 1, [])
-    leased_until = await db.pool.fetchval("SELECT leased_until FROM effect_intent")
-    assert done.retry_at == leased_until
+    assert done.retry_at is not None
+    assert done.retry_at < await db.pool.fetchval("SELECT leased_until FROM effect_intent"), "it may be over sooner"
     alive.close()
     done = await run(dispatcher(db, box.port, folder, keys), send)
     assert (done.refused, done.unsettled) == ("halted", 0)

@@ -26,9 +26,10 @@ SELECT count(*) AS size,
   FROM effect_intent
  WHERE (tenant, campaign_id, decision_id, wave) = ($1, $2, $3, $4) AND state <> 'abandoned'
 """
-# What is dispatched now is another process's, which may die before it writes down what became of it.
+# What is dispatched now is another process's, which may die before it writes down what became of it: look soon.
 _OPEN = """
-SELECT count(*) AS count, min(CASE state WHEN 'dispatched' THEN leased_until ELSE not_before END) AS settles
+SELECT count(*) AS count,
+       min(CASE state WHEN 'dispatched' THEN least(leased_until, clock_timestamp() + $4) ELSE not_before END) AS settles
   FROM effect_intent
  WHERE (tenant, campaign_id, decision_id) = ($1, $2, $3)
    AND (state = 'dispatched' OR (state = 'planned' AND lost_at IS NOT NULL))
@@ -39,7 +40,7 @@ async def told(conn: Conn, key: Key, task: Dispatch, refused: Refused | None, tu
     """What one run did, and when the next one makes sense."""
     # In this order: what another run settles in between is told, and the wave is not yet called done.
     wave = await conn.fetchrow(_WAVE, *key, task.decision_id, task.wave)
-    unsettled = await conn.fetchrow(_OPEN, *key, task.decision_id)
+    unsettled = await conn.fetchrow(_OPEN, *key, task.decision_id, LATER)
     rows = await conn.fetch(_UNREPORTED, *key, task.decision_id)
     assert wave is not None
     assert unsettled is not None
