@@ -13,7 +13,7 @@ from tests.executor.builders import Story, asked, effect, effects, grant
 
 
 def back(*, lost: bool = True, fence: int = 0, finished: CampaignOutcome | None = None) -> Recovered:
-    return Recovered(lost=lost, fence=fence, finished=finished)
+    return Recovered(lost=lost, fence=fence, finished=finished, told={})
 
 
 def test_what_went_on_after_the_backup_is_halted_above_every_fence_that_was() -> None:
@@ -22,6 +22,18 @@ def test_what_went_on_after_the_backup_is_halted_above_every_fence_that_was() ->
     assert decision.reason is Reason.RECOVERED
     assert (story.last(CampaignHalted).because, story.last(CampaignHalted).fence) == ("recovered", 6)
     assert story.last(SetGuard) == SetGuard(6, halted=True)
+
+
+@pytest.mark.parametrize("finished", [None, CampaignOutcome.CANCELLED])
+def test_what_was_told_after_the_backup_counts(finished: CampaignOutcome | None) -> None:
+    story = Story().launched()
+    story.sent(50)
+    told = {
+        story.sending.decision_id: {EffectOutcome.SUCCEEDED: 3, EffectOutcome.UNKNOWN: 1},
+        uuid4(): {EffectOutcome.SUCCEEDED: 9},
+    }
+    story.tell(Recovered(lost=True, fence=0, finished=finished, told=told))
+    assert (story.sending.succeeded, story.sending.unknown, story.sending.settled) == (53, 1, 54)
 
 
 def test_a_send_in_hand_is_halted_although_nothing_of_it_was_forgotten() -> None:

@@ -271,6 +271,17 @@ async def test_what_was_settled_after_the_backup_is_settled(disaster: Disaster) 
     assert "unknown" not in (await disaster.states()).values()
 
 
+async def test_what_was_settled_before_the_backup_stays_so(disaster: Disaster) -> None:
+    """Also where an answer had been lost once."""
+    await proposed(disaster)
+    await first_wave(disaster)
+    await disaster.db.pool.execute("UPDATE effect_intent SET lost_at = clock_timestamp() WHERE state = 'succeeded'")
+    before = await disaster.states()
+    await disaster.backup()
+    await disaster.recover(await disaster.restore())
+    assert await disaster.states() == before
+
+
 async def test_what_reduced_risk_after_the_backup_holds_again(disaster: Disaster) -> None:
     await proposed(disaster)
     await disaster.backup()

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 from uuid import UUID
 
 from chassis.decision import TaskBody
-from contracts.actions import Effect
+from contracts.actions import Effect, EffectOutcome
 from contracts.codec import Header
 from contracts.event import CampaignId, Count, Domain, Name, RecipientHash, Sha256, Value
 from contracts.executor import CampaignOutcome, KillScope, SuppressionReason
@@ -58,6 +58,8 @@ class Recovered(Value):
     fence: int
     """The highest that our own events tell of."""
     finished: CampaignOutcome | None
+    told: Mapping[UUID, Mapping[EffectOutcome, Count]]
+    """Of each decision, how many of its effects came to what, as far as events tell that had been forgotten."""
 
 
 class AssembleOptions(TaskBody):

@@ -7,7 +7,7 @@ from contracts.event import Event
 from contracts.executor import CampaignStage
 from executor.domain import halting
 from executor.domain.flow import Here, Ruling
-from executor.domain.sending import counted, recorded
+from executor.domain.sending import added, counted, recorded
 from executor.domain.state import Campaign, Reason
 from executor.effects import (
     AbandonPlanned,
@@ -28,6 +28,9 @@ def recovered(here: Here, said: Recovered) -> Ruling:
     if state is None:
         shared = here.shared.asking(RememberStop(said.fence, said.finished), SetGuard(said.fence + 1, halted=True))
         return Decision(Reason.RECOVERED, None, shared=shared)
+    if state.sending is not None:
+        told = said.told.get(state.sending.decision_id, {})
+        state = replace(state, sending=added(state.sending, told))
     if not state.running:
         return Decision(Reason.NOTED, state)
     fence = max(state.fence, said.fence)

@@ -1,5 +1,7 @@
 """From the first mail to the last: wave by wave, on the monitor's word, until all is settled. Pure."""
 
+from collections import Counter as Tally
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -180,13 +182,17 @@ def recorded(plan_version: int, done: Dispatched | EffectsFound, size: int, wave
 
 
 def counted(sending: Sending, effects: tuple[Effect, ...]) -> Sending:
-    count = {outcome: sum(1 for one in effects if one.outcome is outcome) for outcome in EffectOutcome}
+    return added(sending, Tally(one.outcome for one in effects))
+
+
+def added(sending: Sending, count: Mapping[EffectOutcome, int]) -> Sending:
+    """So many more effects of each outcome."""
     return replace(
         sending,
-        succeeded=sending.succeeded + count[EffectOutcome.SUCCEEDED],
-        failed=sending.failed + count[EffectOutcome.FAILED_DEFINITE],
-        unknown=sending.unknown + count[EffectOutcome.UNKNOWN],
-        skipped=sending.skipped + count[EffectOutcome.SKIPPED],
+        succeeded=sending.succeeded + count.get(EffectOutcome.SUCCEEDED, 0),
+        failed=sending.failed + count.get(EffectOutcome.FAILED_DEFINITE, 0),
+        unknown=sending.unknown + count.get(EffectOutcome.UNKNOWN, 0),
+        skipped=sending.skipped + count.get(EffectOutcome.SKIPPED, 0),
     )
 
 

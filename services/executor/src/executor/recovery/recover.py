@@ -4,6 +4,7 @@ The chassis has put our events back into the log. Here intents, touches, suppres
 and each campaign is told; whatever nobody can know becomes uncertain, which opens a case.
 """
 
+from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from chassis.decision import Key, Message
 from chassis.fold import Fold, key_of
 from chassis.postgres import Transaction
 from chassis.recover import CannotRecover
-from contracts.actions import ActionReconciled, EffectsRecorded
+from contracts.actions import ActionReconciled, EffectOutcome, EffectsRecorded
 from contracts.event import CampaignId, Event, Fact, Meta, Tenant, Value, tenant_row
 from contracts.executor import (
     AudienceImported,
@@ -126,7 +127,11 @@ def _of(lost: Sequence[Fact[Event]], kind: type[E]) -> list[E]:
 def _recovered(own: Sequence[Event]) -> Recovered:
     fences = [event.fence for event in own if isinstance(event, CampaignHalted | CampaignResumed)]
     ends = [event.outcome for event in own if isinstance(event, CampaignFinished)]
-    return Recovered(lost=bool(own), fence=max(fences, default=0), finished=ends[-1] if ends else None)
+    told: dict[UUID, Tally[EffectOutcome]] = defaultdict(Tally)
+    for event in own:
+        if isinstance(event, EffectsRecorded):
+            told[event.decision_id].update(effect.outcome for effect in event.effects)
+    return Recovered(lost=bool(own), fence=max(fences, default=0), finished=ends[-1] if ends else None, told=dict(told))
 
 
 def _meta(tx: Transaction, epoch: int, key: Key, what: str) -> Meta:

@@ -49,8 +49,10 @@ UPDATE effect_intent
 """
 _NOBODY_KNOWS = """
 UPDATE effect_intent
-   SET state = 'unknown', because = 'journal_missing', lease = NULL, leased_until = NULL, lost_at = NULL
- WHERE state = 'dispatched' OR lost_at IS NOT NULL
+   SET state = CASE WHEN evidence IS NULL THEN 'unknown' ELSE 'succeeded' END,
+       because = coalesce('evidence_' || evidence, 'journal_missing'),
+       lease = NULL, leased_until = NULL, lost_at = NULL
+ WHERE state = 'dispatched' OR (state = 'planned' AND lost_at IS NOT NULL)
 """
 _TOLD = """
 UPDATE effect_intent AS i
