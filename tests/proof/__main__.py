@@ -48,6 +48,7 @@ def main() -> int:
             seconds=said.seconds,
             after=kind.after,
             width=said.width or kind.width,
+            judges_not=kind.judges_not,
         )
         report = asyncio.run(proof)
         print(report.text(schedule=False))

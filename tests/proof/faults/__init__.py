@@ -13,6 +13,7 @@ from tests.proof.faults import (
     postgres,
     random_kills,
     rebalance,
+    restored,
     twin,
     zombie,
 )
@@ -29,6 +30,8 @@ class Kind:
     """Done when all is quiet again."""
     width: int = WIDTH
     """Campaigns at a time."""
+    judges_not: tuple[str, ...] = ()
+    """Promises that cannot be judged after it, by how their names begin."""
 
 
 async def nothing(proof: Proof) -> None:
@@ -63,5 +66,6 @@ async def every(proof: Proof) -> None:
 
 
 SMALL = Kind(every, 1, told_again, width=4)
-KINDS: Mapping[str, Kind] = {"nothing": Kind(nothing, 12), "small": SMALL, **FAULTS}
+RESTORED = Kind(restored.lose, 1, judges_not=restored.NEEDS_WHAT_IS_LOST)
+KINDS: Mapping[str, Kind] = {"nothing": Kind(nothing, 12), "small": SMALL, "restored": RESTORED, **FAULTS}
 """What can be asked for by name."""

@@ -54,7 +54,4 @@ SELECT 'recorded otherwise', format('%s %s: %s, recorded %s', i.campaign_id, i.e
             WHERE settled.effect_id = i.effect_id
               AND i.state = CASE settled.settled WHEN 'applied' THEN 'succeeded' ELSE 'failed_definite' END))
 UNION ALL
-SELECT 'recorded, without an intent', format('%s', said.effect_id)
-  FROM said WHERE NOT EXISTS (SELECT 1 FROM executor.effect_intent AS i WHERE i.effect_id = said.effect_id)
-UNION ALL
 SELECT 'not authentic', format('%s %s', campaign_id, target) FROM judge.ledger WHERE NOT authentic
