@@ -128,7 +128,8 @@ async def _answer(conn: Any, facts: Sequence[Fact[Event]]) -> None:
     for fact in new:
         campaign = fact.meta.campaign_id
         following[campaign] += 1
-        said = fact.meta.leads_to(TriggerCleared, at=at, source="/services/hand", sequence=following[campaign], epoch=0)
+        effect = fact.meta.effect_id(TriggerCleared)
+        said = fact.meta.leads_to(effect, at=at, source="/services/hand", sequence=following[campaign], epoch=0)
         event = echo.answer(fact.meta.event_id)
         headers, value = encode(Fact(said, event))
         text = json.dumps({name: raw.decode() for name, raw in headers})

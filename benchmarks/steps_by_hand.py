@@ -84,7 +84,8 @@ class Hand:
         cause = message.meta
         for event in decision.events:
             sequence = await conn.fetchval(_NUMBER, cause.tenant, event.topic, cause.campaign_id)
-            said = cause.leads_to(type(event), at=now, source=self.source, sequence=sequence, epoch=0)
+            effect = cause.effect_id(type(event))
+            said = cause.leads_to(effect, at=now, source=self.source, sequence=sequence, epoch=0)
             headers, value = encode(Fact(said, event))
             if event.signed and self.signer is not None:
                 headers = self.signer.sign(headers, value)

@@ -303,7 +303,7 @@ async def test_a_caused_event_has_the_same_id_whenever_it_is_made(db_for: MakeDb
         db = await db_for("chassis")
         await consumer(db).apply(records(cause))
         ids.append(await db.pool.fetchval("SELECT event_id FROM event_log"))
-    assert ids[0] == ids[1] == cause.meta.leads_to(TriggerCleared, at=cause.meta.occurred_at, source="").event_id
+    assert ids[0] == ids[1] == cause.meta.effect_id(TriggerCleared)
 
 
 def test_a_reported_mail_event_is_keyed_by_campaign_and_recipient() -> None:

@@ -56,7 +56,7 @@ def test_a_kept_record_has_one_body_however_its_headers_are_given() -> None:
 
 def test_a_caused_id_is_the_same_for_the_same_cause_type_and_place() -> None:
     cause = meta()
-    first, again, second = (cause.leads_to(WorkBegun, at=T0, source="/s", nth=n) for n in (0, 0, 1))
+    first, again, second = (cause.leads_to(cause.effect_id(WorkBegun, n), at=T0, source="/s") for n in (0, 0, 1))
     assert first.event_id == again.event_id != second.event_id
 
 

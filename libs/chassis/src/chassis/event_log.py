@@ -58,11 +58,11 @@ Stream: TypeAlias = tuple[str, str, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Caused:
-    """An event that follows from a message: the `nth` of its class, at a time of the database."""
+    """An event that follows from a message, at a time of the database."""
 
     cause: Meta
     event: Event
-    nth: int
+    id: UUID
     at: datetime
 
 
@@ -132,7 +132,7 @@ async def _numbered(conn: Conn, said: Sequence[Said], source: str) -> list[Fact[
 
 
 def _id(one: Said) -> UUID:
-    return one.cause.effect_id(type(one.event), one.nth) if isinstance(one, Caused) else one.meta.event_id
+    return one.id if isinstance(one, Caused) else one.meta.event_id
 
 
 def _stream(one: Said) -> Stream | None:
@@ -146,7 +146,5 @@ def _stream(one: Said) -> Stream | None:
 
 def _fact(one: Said, source: str, sequence: int | None, epoch: int | None) -> Fact[Event]:
     if isinstance(one, Caused):
-        kind = type(one.event)
-        meta = one.cause.leads_to(kind, at=one.at, source=source, nth=one.nth, sequence=sequence, epoch=epoch)
-        return Fact(meta, one.event)
+        return Fact(one.cause.leads_to(one.id, at=one.at, source=source, sequence=sequence, epoch=epoch), one.event)
     return one if sequence is None else Fact(replace(one.meta, sequence=sequence, epoch=epoch), one.event)

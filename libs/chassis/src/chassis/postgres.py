@@ -112,7 +112,7 @@ class Transaction:
         """Queue what follows from `cause`: written with the transaction, sent by the relay once it has committed."""
         seen: Tally[type[Event]] = Tally()
         for event in events:
-            self._said.append(Caused(cause, event, seen[type(event)], self.now))
+            self._said.append(Caused(cause, event, cause.effect_id(type(event), seen[type(event)]), self.now))
             seen[type(event)] += 1
 
     def report(self, fact: Fact[Event]) -> None:

@@ -137,30 +137,22 @@ class Meta:
         )
 
     def effect_id(self, effect: "type[Event]", nth: int = 0) -> UUID:
-        """The id of the `nth` effect of a type that this fact causes."""
+        """The id of the `nth` effect of a type that this fact causes: same cause, same id: a replay changes nothing."""
         return named(str(self.event_id), effect.type, str(nth))
 
     def leads_to(
-        self,
-        effect: type[Event],
-        *,
-        at: datetime,
-        source: str,
-        nth: int = 0,
-        sequence: int | None = None,
-        epoch: int | None = None,
+        self, effect_id: UUID, *, at: datetime, source: str, sequence: int | None = None, epoch: int | None = None
     ) -> "Meta":
-        """Meta of the `nth` effect of a type that this fact causes: same cause, same id: a replay changes nothing."""
-        event_id = self.effect_id(effect, nth)
+        """Meta of an effect that this fact causes."""
         return Meta(
-            event_id=event_id,
+            event_id=effect_id,
             tenant=self.tenant,
             campaign_id=self.campaign_id,
             correlation_id=self.correlation_id,
             causation_id=self.event_id,
             occurred_at=at,
             source=source,
-            source_id=str(event_id),
+            source_id=str(effect_id),
             sequence=sequence,
             epoch=epoch,
             traceparent=self.traceparent,
