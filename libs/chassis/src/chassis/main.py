@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -125,4 +126,9 @@ async def _dead_letters(name: str, settings: ChassisSettings, build: Build, args
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    """A reader that has read enough, as `head` does, is no error."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
