@@ -157,7 +157,7 @@ async def test_a_replica_gives_back_what_it_had_leased_but_what_may_be_what_kill
     await db.pool.execute("UPDATE task SET attempts = $1", attempts - 1)
     again = replace(worker(db), replica="counting-0")
     assert await again._lease() is not None
-    await again._give_back()
+    assert await again._given_back()
     assert (await again._lease() is not None) == free
 
 

@@ -10,9 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
-from chassis.connection import Pool
+from chassis.connection import AWAY, Pool
 
 LOOK_SECONDS = 15.0
 
@@ -43,5 +41,5 @@ class Clock:
         """Look again and again; while the database is away, the monotonic clock does."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*AWAY):
                 await self.look(pool)

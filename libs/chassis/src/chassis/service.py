@@ -31,6 +31,7 @@ from chassis.connection import AWAY
 from chassis.consumer import Consumer
 from chassis.fold import Applier, Fold
 from chassis.identity import Gate
+from chassis.loops import again_and_again, name_of, once
 from chassis.metrics import BUILD, DEAD_LETTERS_OLDEST, DEAD_LETTERS_PENDING, RETENTION
 from chassis.postgres import Database
 from chassis.recover import Own, Relearn
@@ -150,8 +151,8 @@ class Service:
         watch = Watch(parts.settings.kafka, self.cluster, self._cut_off)
         follow = partial(parts.clock.follow, parts.db.pool)
         endless: Sequence[Callable[[], Awaitable[None]]] = (breathe, watch.run, follow, *parts.background)
-        self.endless = [asyncio.create_task(_forever(run)) for run in endless]
-        self.loops = [*(asyncio.create_task(_forever(run)) for run in runs), *self.endless]
+        self.endless = [asyncio.create_task(again_and_again(run), name=name_of(run)) for run in endless]
+        self.loops = [*(asyncio.create_task(once(run), name=name_of(run)) for run in runs), *self.endless]
         BUILD.labels(version=version("handrail-chassis"), component=parts.name).set(1)
         gc.collect()
         gc.freeze()
@@ -190,7 +191,8 @@ class Service:
         consuming = self.consumer is None or self.consumer.alive
         ok = not dead and consuming
         because = self.consumer.stopped_because if self.consumer else ""
-        return JSONResponse({"alive": ok, "consuming": consuming, "because": because}, 200 if ok else 503)
+        said = {"alive": ok, "consuming": consuming, "ended": dead, "because": because}
+        return JSONResponse(said, 200 if ok else 503)
 
     async def _readyz(self, _: Request) -> Response:
         checks = {
@@ -229,14 +231,6 @@ class Service:
 
 async def _as_it_is(_: object) -> None:
     """Nothing of ours outlives its transaction in a session: there is nothing to reset, which is a round trip less."""
-
-
-async def _forever(run: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await run()
-    except Exception:
-        log.exception("a loop ended", loop=run.__qualname__)
-        raise
 
 
 async def _answers(check: Callable[[], Awaitable[bool]]) -> bool:

@@ -128,7 +128,8 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop."""
-        await self._give_back()
+        while not await self._given_back():
+            await asyncio.sleep(0.5)
         self._running = [asyncio.create_task(self._slot()) for _ in range(self.slots)]
         await asyncio.gather(*self._running)
 
@@ -142,12 +143,19 @@ class Worker:
                 self.db.asked.clear()
                 if not await self.work_once():
                     await self._wait()
-            except UNAVAILABLE as error:
-                log.warning("worker waits for the database", error=repr(error)[:300])
-                await asyncio.sleep(0.5)
-            except Exception:
-                log.exception("a task could not be settled")
-                await asyncio.sleep(0.5)
+            except asyncio.CancelledError as error:
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise
+                await self._later(error)  # one that a client leaked: nobody asked us to end
+            except Exception as error:  # noqa: BLE001 - whatever it is: the next task is not to blame
+                await self._later(error)
+
+    async def _later(self, error: BaseException) -> None:
+        if isinstance(error, UNAVAILABLE):
+            log.warning("worker waits for the database", error=repr(error)[:300])
+        else:
+            log.error("a task could not be settled", error=repr(error)[:500], exc_info=error)
+        await asyncio.sleep(0.5)
 
     async def work_once(self) -> bool:
         """Do one due task, if there is one. Returns whether there was."""
@@ -201,10 +209,16 @@ class Worker:
         for kind in self.kinds:
             TIMERS_OVERDUE.labels(kind=kind).set(overdue.get(kind, 0))
 
-    async def _give_back(self) -> None:
-        if self.replica is not None:
+    async def _given_back(self) -> bool:
+        if self.replica is None:
+            return True
+        try:
             async with self.db.pool.acquire() as conn:
                 await conn.execute(_GIVE_BACK, self.replica, SUSPICIOUS_ATTEMPTS)
+        except UNAVAILABLE as error:
+            log.warning("worker waits for the database", error=repr(error)[:300])
+            return False
+        return True
 
     async def _lease(self) -> Leased | None:
         lease = uuid4()

@@ -1,0 +1,30 @@
+"""What goes on beside the work is begun again when it fails, and ends only when it is asked to."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from chassis.loops import again_and_again
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), asyncpg.InternalClientError(), asyncio.CancelledError()], ids=repr)
+async def test_a_loop_that_fails_begins_again(error: BaseException) -> None:
+    begun = 0
+
+    async def loop() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise error
+
+    await asyncio.wait_for(again_and_again(loop), 10)
+    assert begun == 2
+
+
+async def test_a_loop_that_is_asked_to_end_ends() -> None:
+    going_on = asyncio.create_task(again_and_again(asyncio.Event().wait))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    going_on.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going_on
