@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from chassis import loops
 from chassis.loops import again_and_again
 
 
@@ -20,6 +21,20 @@ async def test_a_loop_that_fails_begins_again(error: BaseException) -> None:
 
     await asyncio.wait_for(again_and_again(loop), 10)
     assert begun == 2
+
+
+async def test_a_loop_that_only_fails_ends_so_that_liveness_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "AGAIN_SECONDS", 0.0)
+    begun = 0
+
+    async def loop() -> None:
+        nonlocal begun
+        begun += 1
+        raise RuntimeError("each time")
+
+    with pytest.raises(RuntimeError, match="each time"):
+        await asyncio.wait_for(again_and_again(loop), 10)
+    assert begun == loops.IN_A_ROW
 
 
 async def test_a_loop_that_is_asked_to_end_ends() -> None:

@@ -129,6 +129,38 @@ async def test_work_that_never_ends_gives_its_slot_back_and_comes_back_as_a_fail
     assert "not done within" in await db.pool.fetchval("SELECT error FROM task")
 
 
+async def test_a_worker_waits_for_its_database_and_does_not_end(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await db.pool.close()
+    running = asyncio.create_task(replace(worker(db), replica="one").run())
+    await asyncio.sleep(0.3)
+    assert not running.done()
+    running.cancel()
+
+
+async def test_a_cancellation_that_a_client_leaks_ends_no_worker(db_for: MakeDb) -> None:
+    db = await db_for("chassis")
+    await consumer(db).apply(records(step("work")))
+    begun = 0
+
+    async def leaking(leased: Leased) -> Value | None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise asyncio.CancelledError
+        return await labour(leased)
+
+    kinds = {"labour": Kind(Labour, leaking)}
+    patient = replace(worker(db), kinds=kinds, lease_time=LEASE, slots=1, poll_seconds=0.1)
+    running = asyncio.create_task(patient.run())
+    async with asyncio.timeout(20):
+        while "worked-work" not in (await tally(db)).order:
+            assert not running.done()
+            await asyncio.sleep(0.1)
+    patient.stopping = True
+    await running
+
+
 async def test_work_that_keeps_failing_comes_back_as_a_failure(db_for: MakeDb) -> None:
     db = await db_for("chassis")
     await consumer(db).apply(records(step("work-that-fails")))

@@ -18,6 +18,7 @@ from tests.proof.stream import WIDTH, Stream
 from tests.proof.supervisor import Supervisor
 
 STILL_SECONDS = 20.0
+LOOKS = 5
 
 
 @dataclass
@@ -75,11 +76,13 @@ class Proof:
 
 async def _gathered(place: Place, book: Book, far: Sequence[Progress]) -> evidence.Evidence:
     """What there is to judge, of one moment: audit signs a checkpoint now and then, also while all is quiet."""
-    while True:
-        gathered = await evidence.gather(place, book, far)
+    gathered = await evidence.gather(place, book, far)
+    for _ in range(LOOKS):
         if not far or set(await progress(place.kafka)) == set(far):
-            return gathered
+            break
         far = await quiet(place)
+        gathered = await evidence.gather(place, book, far)
+    return gathered
 
 
 async def _grows(file: Path) -> None:

@@ -25,6 +25,7 @@ from chassis.attempts import Attempts
 from chassis.connection import UNAVAILABLE
 from chassis.crashpoints import Point, crashpoint
 from chassis.fold import Applier, key_of
+from chassis.loops import asked_to_end
 from chassis.metrics import RETRIES
 from chassis.postgres import Database
 from chassis.records import Raw, Received, receive
@@ -130,8 +131,7 @@ class Consumer:
         try:
             await self._settle_all(held, kafka)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self.stopping or (task and task.cancelling()):
+            if self.stopping or asked_to_end():
                 raise
             log.error("a library leaked CancelledError: batch given back")
             self._assignment.give_back(held, kafka)
@@ -222,8 +222,7 @@ class Consumer:
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
-            task = asyncio.current_task()
-            if task and task.cancelling():
+            if asked_to_end():
                 raise
             raise Leaked(repr(error)) from error
 

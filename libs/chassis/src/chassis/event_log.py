@@ -27,7 +27,7 @@ WITH said AS (
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS row (id, tenant, topic, campaign), log_epoch AS e
      WHERE e.epoch = 0 OR NOT EXISTS (SELECT FROM event_log AS known WHERE known.event_id = row.id)
 ), counted AS (
-    SELECT tenant, topic, campaign, epoch, count(*) AS size, CASE WHEN epoch > 0 THEN array_agg(id) END AS fresh
+    SELECT tenant, topic, campaign, epoch, count(*) AS size, array_agg(id) FILTER (WHERE epoch > 0) AS fresh
       FROM said GROUP BY tenant, topic, campaign, epoch
 ), numbered AS (
     INSERT INTO stream (tenant, topic, campaign_id, epoch, last)

@@ -19,6 +19,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from chassis.connection import AWAY, Conn
 from chassis.crashpoints import Point, crashpoint
 from chassis.event_log import SHARDS, headers_of
+from chassis.loops import asked_to_end
 from chassis.metrics import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
 from chassis.postgres import Database
 
@@ -72,8 +73,7 @@ class Relay:
                         if not await self.relay_once(producer):
                             await self._wait()
             except asyncio.CancelledError as error:
-                task = asyncio.current_task()
-                if task and task.cancelling():
+                if asked_to_end():
                     raise
                 await self._again(error)  # one that a client leaked: nobody asked us to end
             except Exception as error:  # noqa: BLE001 - whatever it is: what is unsent must be sent

@@ -17,6 +17,7 @@ from chassis.connection import AWAY, UNAVAILABLE
 from chassis.crashpoints import Point, crashpoint
 from chassis.decision import Key, Message, TaskBody, TaskFailed
 from chassis.fold import Fold, key_of
+from chassis.loops import asked_to_end
 from chassis.metrics import TASK_FAILURES, TIMER_DELAY, TIMERS_OVERDUE
 from chassis.postgres import Database, Transaction
 from contracts.event import CampaignId, Meta, Tenant, Value
@@ -144,7 +145,7 @@ class Worker:
                 if not await self.work_once():
                     await self._wait()
             except asyncio.CancelledError as error:
-                if (task := asyncio.current_task()) and task.cancelling():
+                if asked_to_end():
                     raise
                 await self._later(error)  # one that a client leaked: nobody asked us to end
             except Exception as error:  # noqa: BLE001 - whatever it is: the next task is not to blame
